@@ -1,0 +1,31 @@
+/** Label values by label name. Values come from the configuration or a closed list, never from a client unchecked. */
+export type MetricLabels = Readonly<Record<string, string>>;
+
+/** Names of the numbers that the deterministic zone counts; `telemetry/` gives each its exported name. */
+export const COUNTERS = [
+  "decisions",
+  "rejections",
+  "plugin-failures",
+  "pd-decisions",
+  "endpoint-changes",
+  "decision-rows-expired",
+] as const;
+export type CounterName = (typeof COUNTERS)[number];
+
+/** Names of the distributions that the deterministic zone observes. */
+export const HISTOGRAMS = [
+  "decision-ms",
+  "plugin-ms",
+  "prefix-hit-ratio",
+  "prefix-hit-bytes",
+] as const;
+export type HistogramName = (typeof HISTOGRAMS)[number];
+
+/** Port for counting; telemetry implements it, tests pass `noMeter`. */
+export interface Meter {
+  count(name: CounterName, labels: MetricLabels, by?: number): void;
+  observe(name: HistogramName, labels: MetricLabels, value: number): void;
+}
+
+/** Counts nothing. */
+export const noMeter: Meter = { count: () => undefined, observe: () => undefined };

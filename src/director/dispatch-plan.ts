@@ -1,0 +1,49 @@
+import type { EndpointId } from "../core/brand.ts";
+
+/** An endpoint chosen by a decision; generation tells a re-used slot apart. */
+export interface Target {
+  readonly slot: number;
+  readonly generation: number;
+  readonly id: EndpointId;
+  /** `host:port`. */
+  readonly address: string;
+}
+
+/** Replaces `bytes[start, end)` of the received body by `text`; spans do not overlap and ascend. */
+export interface SpanEdit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/** Who runs prefill and decode as two requests. */
+export type LegRunner = "sidecar" | "router";
+
+/** How a decided request is sent: one shape for http, extproc and simulate. */
+export interface DispatchPlan {
+  /** Destination and its fallbacks, best first; never empty. */
+  readonly primary: readonly Target[];
+  /** How many of `primary` `epp` advertises. */
+  readonly advertised: number;
+  /** Prefill choice, best first; empty when the request is not split. */
+  readonly prefill: readonly Target[];
+  readonly legs: LegRunner;
+  readonly setHeaders: ReadonlyMap<string, string>;
+  /** Lower-case names of client headers that must not reach an engine. */
+  readonly removeHeaders: readonly string[];
+  readonly edits: readonly SpanEdit[];
+}
+
+/** Headers by which a client could steer sidecars and proxies; always removed. */
+export const ROUTING_HEADERS = [
+  "x-prefiller-host-port",
+  "x-encoder-hosts-ports",
+  "x-data-parallel-host-port",
+  "x-kv-cache-source-host-port",
+  "x-gateway-destination-endpoint",
+  "x-gateway-destination-endpoint-subset",
+  "x-prefill",
+] as const;
+
+/** Every header with this prefix is the router's own and is removed as well. */
+export const OWN_HEADER_PREFIX = "x-switchyard-";

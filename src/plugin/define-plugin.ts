@@ -1,0 +1,96 @@
+import { ConfigError } from "../core/config-error.ts";
+import { invariant } from "../core/invariant.ts";
+import type { Log } from "../core/log.ts";
+import type { Meter } from "../core/meter.ts";
+import type { BlockIndex, KvBlockView } from "../endpoints/block-index.ts";
+import type { EndpointTable } from "../endpoints/endpoint-table.ts";
+import type { NumericAttribute } from "../endpoints/numeric-attribute.ts";
+import { type PluginInstance, ROLES, type Role } from "./plugin-instance.ts";
+import type { RequestAttribute } from "./request-attribute.ts";
+
+/** How settled a plugin is: `alpha` loads only when asked for. */
+export const STABILITIES = ["alpha", "beta", "stable", "deprecated"] as const;
+export type Stability = (typeof STABILITIES)[number];
+
+/** What the program lends to a plugin instance for its lifetime. */
+export interface PluginHandle {
+  /** The instance's name in the configuration. */
+  readonly name: string;
+  readonly endpoints: EndpointTable;
+  readonly kvBlocks: KvBlockView;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** How many prefill endpoints a plan may name to the sidecar, best first. */
+  readonly prefillCandidates: number;
+  /** An index of its own that holds up to `blocksPerEndpoint` blocks for each endpoint. */
+  createBlockIndex(blocksPerEndpoint: number): BlockIndex;
+}
+
+/** What a plugin author writes. */
+export interface PluginSource<Params> {
+  readonly type: string;
+  readonly stability: Stability;
+  /** Roles that `create` gives; checked when an instance is made. */
+  readonly roles: readonly Role[];
+  /** Columns it reads; the scraper fetches just those that some plugin consumes. */
+  readonly consumes?: readonly NumericAttribute[];
+  /** Whether it reads the engines' KV events. */
+  readonly consumesKvEvents?: boolean;
+  /** Request attributes that it reads when someone produces them. */
+  readonly reads?: readonly RequestAttribute<unknown>[];
+  /** Request attributes that it sets. */
+  readonly produces?: readonly RequestAttribute<unknown>[];
+  /** Decodes `parameters` strictly; throws ConfigError with a path below `parameters`. */
+  readonly params: (raw: unknown) => Params;
+  /** Why the configured profiles do not suit it, if they do not. */
+  readonly profilesFault?: (params: Params, profiles: readonly string[]) => string | undefined;
+  readonly create: (params: Params, handle: PluginHandle) => PluginInstance;
+}
+
+/** A plugin type with its parameters decoded, ready to be instantiated any number of times. */
+export interface ConfiguredPlugin {
+  profilesFault(profiles: readonly string[]): string | undefined;
+  create(handle: PluginHandle): PluginInstance;
+}
+
+/** A plugin type as registries hold it, whatever its parameters are. */
+export interface PluginDefinition
+  extends Omit<PluginSource<never>, "params" | "profilesFault" | "create"> {
+  /** Decodes parameters; throws ConfigError with paths relative to `parameters`. */
+  configure(raw: unknown): ConfiguredPlugin;
+}
+
+/** Closes over the parameter type, so that a registry of mixed plugins needs no `any`. */
+export function definePlugin<Params>(source: PluginSource<Params>): PluginDefinition {
+  const { params: decode, profilesFault, create, ...facts } = source;
+  return {
+    ...facts,
+    configure(raw) {
+      const params = decode(raw);
+      return {
+        profilesFault: (profiles) => profilesFault?.(params, profiles),
+        create(handle) {
+          const instance = create(params, handle);
+          const roles = ROLES.filter((role) => instance[role] !== undefined);
+          invariant(
+            roles.length === source.roles.length &&
+              roles.every((role) => source.roles.includes(role)),
+            `${source.type} declares roles ${source.roles.join(", ")} but has ${roles.join(", ")}`,
+          );
+          return instance;
+        },
+      };
+    },
+  };
+}
+
+/** Parameters of a plugin that takes none. */
+export function noParams(raw: unknown): undefined {
+  const isEmpty =
+    raw === undefined ||
+    raw === null ||
+    (typeof raw === "object" && !Array.isArray(raw) && Object.keys(raw).length === 0);
+  if (isEmpty) return undefined;
+  const unknown = typeof raw === "object" && !Array.isArray(raw) ? Object.keys(raw)[0] : undefined;
+  throw new ConfigError([{ path: unknown ?? "", message: "this plugin takes no parameters" }]);
+}

@@ -1,0 +1,34 @@
+/** Key of a per-request value that one plugin sets and others read. */
+export interface RequestAttribute<T> {
+  readonly name: string;
+  /** Carries the type only. */
+  readonly __value?: T;
+}
+
+/** Makes a key; two plugins share it by importing the same constant from this folder. */
+export function requestAttribute<T>(name: string): RequestAttribute<T> {
+  return { name };
+}
+
+/** How many leading blocks of the prompt each endpoint holds, by the router's own account. */
+export interface PrefixMatch {
+  /** Blocks that were looked for: min(full blocks, the configured maximum). */
+  readonly blockCount: number;
+  readonly blockBytes: number;
+  /** Matched leading blocks, by slot. */
+  readonly matchedBySlot: Int32Array;
+}
+
+/** Set by the prefix-cache producer before scheduling. */
+export const prefixMatch: RequestAttribute<PrefixMatch> = requestAttribute("prefix-match");
+
+/** Stage that a client asked for by header. */
+export type RequestedStage = "prefill" | "decode";
+
+/** Set by `prefill-header-handler`, read by `pd-profile-handler`. */
+export const requestedStage: RequestAttribute<RequestedStage> = requestAttribute("requested-stage");
+
+/** Writes attributes while request hooks run. */
+export interface AttributeWriter {
+  set<T>(attribute: RequestAttribute<T>, value: T): void;
+}

@@ -1,0 +1,23 @@
+import type { ModelName, RequestId } from "../core/brand.ts";
+import type { Prompt } from "./prompt.ts";
+
+/** What a path asks for; `other` is any further POST under `/v1`, scheduled without prompt facts. */
+export type RequestKind = "chat" | "completion" | "other";
+
+/** A request as scheduling sees it. Its body stays with the front that received it. */
+export interface InferenceRequest {
+  readonly id: RequestId;
+  readonly kind: RequestKind;
+  /** Path that the engine is asked for, such as `/v1/chat/completions`. */
+  readonly path: string;
+  readonly model: ModelName;
+  readonly isStreaming: boolean;
+  /** Whether a stream ends with a usage chunk (`stream_options.include_usage`). */
+  readonly isUsageStreamed: boolean;
+  /** The client's limit on generated tokens, where it gave one. */
+  readonly maxOutputTokens: number | undefined;
+  readonly bodyBytes: number;
+  readonly prompt: Prompt;
+  /** Value of a client's header by lower-case name; plugins that read one say so in their documentation. */
+  header(name: string): string | undefined;
+}

@@ -1,0 +1,53 @@
+import { type BlockHasher, chainSeed, type HashPair } from "./block-hasher.ts";
+
+/** Chained hashes of a prompt's first blocks, as lo,hi pairs. */
+export interface BlockChain {
+  readonly hashes: Uint32Array;
+  readonly blockCount: number;
+}
+
+/** What routing needs of a prompt: its size and its blocks, not its text. A trace can stand in for bytes. */
+export interface Prompt {
+  /** UTF-8 bytes of the flattened prompt. */
+  readonly sizeBytes: number;
+  /** Chain of the full blocks of `blockBytes` bytes, at most `maxBlocks` of them. */
+  blocks(blockBytes: number, maxBlocks: number): BlockChain;
+}
+
+/** A prompt that was received as bytes; chains are hashed once per block size and kept with the request. */
+export class BytesPrompt implements Prompt {
+  readonly bytes: Uint8Array;
+  readonly #hasher: BlockHasher;
+  readonly #seed: HashPair;
+  readonly #chains = new Map<number, BlockChain & { readonly maxBlocks: number }>();
+
+  constructor(
+    bytes: Uint8Array,
+    options: { hasher: BlockHasher; model: string; cacheSalt: string | undefined },
+  ) {
+    this.bytes = bytes;
+    this.#hasher = options.hasher;
+    this.#seed = chainSeed(options.model, options.cacheSalt);
+  }
+
+  get sizeBytes(): number {
+    return this.bytes.length;
+  }
+
+  blocks(blockBytes: number, maxBlocks: number): BlockChain {
+    const known = this.#chains.get(blockBytes);
+    if (known !== undefined && known.maxBlocks >= maxBlocks) return clip(known, maxBlocks);
+    const room = Math.min(Math.floor(this.bytes.length / blockBytes), maxBlocks);
+    const hashes = new Uint32Array(2 * room);
+    const { bytes } = this;
+    const blockCount = this.#hasher.hash(bytes, 0, bytes.length, blockBytes, this.#seed, hashes);
+    const chain = { hashes, blockCount, maxBlocks };
+    this.#chains.set(blockBytes, chain);
+    return chain;
+  }
+}
+
+function clip(chain: BlockChain, maxBlocks: number): BlockChain {
+  if (chain.blockCount <= maxBlocks) return chain;
+  return { hashes: chain.hashes.subarray(0, 2 * maxBlocks), blockCount: maxBlocks };
+}
