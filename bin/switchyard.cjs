@@ -13,9 +13,10 @@ var main = path.join(root, "src", "cli", "main.ts");
 function findNode() {
   if (Number(process.versions.node.split(".")[0]) >= MAJOR_MIN) return process.execPath;
   var platformPackage = "node-" + process.platform + "-" + process.arch;
+  var bundled;
   try {
-    var manifest = require.resolve(platformPackage + "/package.json", { paths: [root] });
-    var bundled = path.join(path.dirname(manifest), "bin", "node");
+    bundled = require.resolve(platformPackage + "/package.json", { paths: [root] });
+    bundled = path.join(path.dirname(bundled), "bin", "node");
     if (fs.existsSync(bundled)) return bundled;
   } catch (_error) {
     // Not installed for this platform: the message below says what to do.

@@ -20,9 +20,15 @@ export interface PdOutcome {
   readonly handleBlocks: number | null;
   readonly kvBytes: number | null;
   readonly kvMs: number | null;
+  /** Part of `kvMs` that the first transfer between two engines spends on getting acquainted. */
+  readonly kvHandshakeMs: number | null;
   readonly prefillCachedTokens: number | null;
   readonly decodeCachedTokens: number | null;
 }
+
+/** Why a request was moved to another endpoint: the only faults that are retried. */
+export const RETRY_REASONS = ["connect-failed", "connection-lost", "engine-busy"] as const;
+export type RetryReason = (typeof RETRY_REASONS)[number];
 
 /** What was seen of a request on its way. Times are engine milliseconds, with `wallMs` beside them. */
 export interface Outcome {
@@ -37,6 +43,8 @@ export interface Outcome {
   readonly e2eMs: number;
   readonly wallMs: number;
   readonly retryCount: number;
+  /** One for each retry where the dispatcher tells them apart. */
+  readonly retryReasons?: readonly RetryReason[];
   readonly responseBytes: number;
   readonly pd: PdOutcome | undefined;
 }

@@ -1,4 +1,5 @@
 import type { EndpointId } from "../core/brand.ts";
+import type { SpanEdit } from "../request/span-edit.ts";
 
 /** An endpoint chosen by a decision; generation tells a re-used slot apart. */
 export interface Target {
@@ -7,13 +8,6 @@ export interface Target {
   readonly id: EndpointId;
   /** `host:port`. */
   readonly address: string;
-}
-
-/** Replaces `bytes[start, end)` of the received body by `text`; spans do not overlap and ascend. */
-export interface SpanEdit {
-  readonly start: number;
-  readonly end: number;
-  readonly text: string;
 }
 
 /** Who runs prefill and decode as two requests. */
@@ -31,6 +25,7 @@ export interface DispatchPlan {
   readonly setHeaders: ReadonlyMap<string, string>;
   /** Lower-case names of client headers that must not reach an engine. */
   readonly removeHeaders: readonly string[];
+  /** Changes to the received body. */
   readonly edits: readonly SpanEdit[];
 }
 

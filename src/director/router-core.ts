@@ -1,4 +1,4 @@
-import type { EndpointId, RequestId } from "../core/brand.ts";
+import type { EndpointId } from "../core/brand.ts";
 import type { Outcome } from "../core/exchange-report.ts";
 import type { KvEvent } from "../core/kv-event.ts";
 import type { EndCause, Rejection } from "../core/rejection.ts";
@@ -16,9 +16,12 @@ export type Admission =
       readonly decision: DecisionNumber | undefined;
     }
   /** A later `tick` decides; never before flow control exists, but fronts handle it. */
-  | { readonly kind: "queued"; readonly id: RequestId };
+  | { readonly kind: "queued"; readonly decision: DecisionNumber };
 
-/** Counts the decisions of one core from 1; with the seed it fixes the decision's randomness. */
+/**
+ * Counts the arrivals of one core from 1: with the seed it fixes the decision's randomness, and it names
+ * the exchange afterwards, because clients may use one `x-request-id` for several requests at once.
+ */
 export type DecisionNumber = number;
 
 /**
@@ -33,11 +36,11 @@ export interface RouterCore {
    * Moves a request off the endpoint that failed it: in-flight and prefix credit go with it, the prefill
    * choice stays. Undefined when no fallback is left or the retry limit is reached.
    */
-  retry(id: RequestId, failed: Target, nowMs: number): Target | undefined;
+  retry(decision: DecisionNumber, failed: Target, nowMs: number): Target | undefined;
   /** First byte of the answer's body. */
-  firstByte(id: RequestId, nowMs: number): void;
-  /** Called exactly once for each decided request. An unknown id is ignored: it expired. */
-  end(id: RequestId, how: EndCause, outcome: Outcome, nowMs: number): void;
+  firstByte(decision: DecisionNumber, nowMs: number): void;
+  /** Called exactly once for each decided request. An unknown number is ignored: it expired. */
+  end(decision: DecisionNumber, how: EndCause, outcome: Outcome, nowMs: number): void;
   metrics(slot: number, sample: MetricSample, nowMs: number): void;
   kvEvents(slot: number, events: readonly KvEvent[], nowMs: number): void;
   endpoint(change: EndpointChange, nowMs: number): void;

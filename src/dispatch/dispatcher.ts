@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { ModelName } from "../core/brand.ts";
 import type { DispatchPlan } from "../director/dispatch-plan.ts";
-import type { RouterCore } from "../director/router-core.ts";
+import type { DecisionNumber, RouterCore } from "../director/router-core.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 
 /** A decided request with the client's side of it. */
@@ -12,6 +12,8 @@ export interface DispatchJob {
   readonly model: ModelName | undefined;
   readonly request: InferenceRequest;
   readonly plan: DispatchPlan;
+  /** Names the exchange to `core`. */
+  readonly decision: DecisionNumber;
   /** `<pool>.<number>`, as `/api/decisions/{id}` takes it. */
   readonly decisionId: string;
   /** The client's headers, unfiltered. */

@@ -47,7 +47,7 @@ export interface EngineFinish {
   readonly preemptionCount: number;
 }
 
-/** Where an engine's output goes; called from `advance` in time order. */
+/** Where an engine's output goes; called from `advance` in time order, and must not call the engine back. */
 export interface EngineSink {
   /** `count` tokens of one request; token k (from 0) came at `timeUs(k)`. */
   tokens(id: RequestId, count: number, timeUs: (k: number) => number): void;
@@ -57,7 +57,11 @@ export interface EngineSink {
   kvWanted(id: RequestId, handle: KvHandle, tokenCount: number, atUs: number): void;
 }
 
-/** One vLLM-like engine without sockets or clock. One method advances; stepping and jumping give the same bytes. */
+/**
+ * One vLLM-like engine without sockets or clock. One method advances; stepping and jumping give the same
+ * bytes. Whoever calls a method with `nowUs` has advanced to that time before; what arrives at the very
+ * microsecond at which a step could start is still part of it.
+ */
 export interface EngineCore {
   /** Throws InvariantError for a request that `fault` refuses. */
   submit(request: EngineRequest, nowUs: number): void;
@@ -75,6 +79,8 @@ export interface EngineCore {
   ): { readonly tokenCount: number; readonly blockCount: number } | undefined;
   /** When the state changes next by itself; Infinity when idle. */
   nextEventUs(): number;
+  /** When the step under way ends: a driver that streams looks then; Infinity between steps. */
+  nextStepUs(): number;
   advance(untilUs: number, sink: EngineSink): void;
   readonly gauges: EngineGauges;
 }

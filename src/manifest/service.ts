@@ -115,7 +115,7 @@ export type Transport =
 
 /** Where the picker configuration was found. */
 export interface PickerConfigSource {
-  readonly origin: "argument" | "inline";
+  readonly origin: "argument" | "inline" | "default";
   /** The EndpointPickerConfig as YAML text. */
   readonly text: string;
   /** Scheduler arguments with templates resolved, without the configuration. */

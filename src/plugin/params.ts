@@ -2,9 +2,7 @@ import type { z } from "zod";
 import { ConfigError, type ConfigFault } from "../core/config-error.ts";
 
 /** Decodes parameters by a strict schema; absent parameters are an empty object. */
-export function paramsOf<Schema extends z.ZodType>(
-  schema: Schema,
-): (raw: unknown) => z.output<Schema> {
+export function paramsOf<Params>(schema: z.ZodType<Params>): (raw: unknown) => Params {
   return (raw) => {
     const parsed = schema.safeParse(raw ?? {});
     if (parsed.success) return parsed.data;

@@ -43,6 +43,9 @@ export interface Exchange {
   readonly usage: Usage | undefined;
 }
 
+/** What happened to an endpoint. */
+export type EndpointStep = "added" | "removed" | "ejected";
+
 /** Roles that an instance may have; it is registered under each. */
 export const ROLES = [
   "handler",
@@ -85,7 +88,8 @@ export interface PluginInstance {
   onFirstByte?(exchange: Exchange): void;
   /** Called exactly once for each dispatched request. */
   onEnd?(exchange: Exchange, how: EndCause): void;
-  onEndpoint?(slot: number, change: "added" | "removed"): void;
+  /** `ejected`: health was lost, and the engine may come back without its cache. */
+  onEndpoint?(slot: number, change: EndpointStep): void;
   /** For the admin API. */
   dumpState?(): Json;
   /** Carried over a reload to the instance of the same name and type. */

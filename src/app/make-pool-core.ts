@@ -1,0 +1,43 @@
+import type { RouterConfig } from "../config/router-config.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Log } from "../core/log.ts";
+import type { Meter } from "../core/meter.ts";
+import { PoolRouterCore } from "../director/pool-router-core.ts";
+import { plainBlockHasher } from "../request/block-hasher.ts";
+import type { RouterOptions } from "./router-options.ts";
+
+/** One pool's core from its configuration, with the program's own ports. */
+export function makePoolCore(pool: {
+  key: string;
+  config: RouterConfig;
+  modelName: string;
+  meter: Meter;
+  log: Log;
+  stopwatch: Clock | undefined;
+  seed: number;
+  prefillCandidates: number;
+  isCorrectingMetrics: boolean;
+  /** Pools that share the decision limits. */
+  poolCount: number;
+  options: RouterOptions;
+}): PoolRouterCore {
+  const { options, poolCount } = pool;
+  return new PoolRouterCore({
+    pool: pool.key,
+    blueprint: pool.config,
+    model: pool.modelName,
+    hasher: plainBlockHasher,
+    meter: pool.meter,
+    log: pool.log,
+    stopwatch: pool.stopwatch,
+    seed: pool.seed,
+    legs: "sidecar",
+    prefillCandidates: pool.prefillCandidates,
+    isCorrectingMetrics: pool.isCorrectingMetrics,
+    retryLimit: options.retryLimit,
+    inFlightMax: options.inFlightMax,
+    exchangeTimeoutMs: options.exchangeTimeoutMs,
+    decisionCapacity: Math.max(1, Math.floor(options.decisionCapacity / poolCount)),
+    decisionBytesMax: Math.floor(options.decisionBytesMax / poolCount),
+  });
+}

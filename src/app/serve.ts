@@ -1,0 +1,50 @@
+import type { RouterConfig } from "../config/router-config.ts";
+import type { Log } from "../core/log.ts";
+import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
+import type { EndpointSpec } from "../endpoints/endpoint-table.ts";
+import { scaledClock } from "../engine-server/scaled-clock.ts";
+import type { RouterOptions } from "./router-options.ts";
+import { type Router, startRouter } from "./start-router.ts";
+
+/** What `serve` was asked for: one pool of real engines. */
+export interface ServeSettings {
+  readonly pool: { readonly namespace: string; readonly name: string };
+  readonly config: RouterConfig;
+  /** Undefined: the engines are asked what they serve. */
+  readonly modelName: string | undefined;
+  /** Text of a file in llm-d's `file-discovery` format. */
+  readonly endpointsFile: { readonly text: string; readonly file: string };
+  readonly host: string;
+  readonly port: number;
+  readonly adminHost: string;
+  readonly adminPort: number;
+  readonly seed: number;
+  readonly isCorrectingMetrics: boolean;
+  readonly prefillCandidates: number;
+  readonly options: RouterOptions;
+  readonly log: Log;
+}
+
+/** A running `serve`. */
+export interface RunningServe {
+  readonly router: Router;
+  readonly endpoints: readonly EndpointSpec[];
+}
+
+/** Starts the router in front of engines that run already; throws ConfigError for a bad file. */
+export async function startServe(settings: ServeSettings): Promise<RunningServe> {
+  const { pool, config, modelName } = settings;
+  const endpoints = parseEndpointsFile(settings.endpointsFile);
+  const clock = scaledClock(1);
+  const router = await startRouter({
+    ...settings,
+    pools: [{ key: pool.name, namespace: pool.namespace, name: pool.name, config, modelName }],
+    clock,
+    timeScale: 1,
+    engines: undefined,
+  });
+  for (const endpoint of endpoints) {
+    router.core(pool.name)?.endpoint({ kind: "added", endpoint }, clock.nowMs());
+  }
+  return { router, endpoints };
+}

@@ -1,0 +1,216 @@
+import process from "node:process";
+import { describeConfig } from "../config/describe-config.ts";
+import type { Clock } from "../core/clock.ts";
+import type { ExchangeObserver } from "../core/exchange-report.ts";
+import type { Log } from "../core/log.ts";
+import type { PoolRouterCore } from "../director/pool-router-core.ts";
+import { createDispatcher } from "../dispatch/create-dispatcher.ts";
+import { type HttpFront, startHttpFront } from "../front/http/http-front.ts";
+import { plainBlockHasher } from "../request/block-hasher.ts";
+import { createAccessLog } from "../telemetry/access-log.ts";
+import { createTelemetry, type Telemetry } from "../telemetry/create-telemetry.ts";
+import { type AdminApi, type AdminSource, type EngineControl, startAdminApi } from "./admin-api.ts";
+import { describeEndpoints } from "./describe-endpoint.ts";
+import { EventStream } from "./event-stream.ts";
+import { makePoolCore } from "./make-pool-core.ts";
+import type { RouterOptions } from "./router-options.ts";
+import { LivePool, type PoolSpec } from "./router-pool.ts";
+
+/** A whole live router. */
+export interface RouterSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly adminHost: string;
+  readonly adminPort: number;
+  readonly pools: readonly PoolSpec[];
+  /** Engine time. */
+  readonly clock: Clock;
+  readonly timeScale: number;
+  readonly seed: number;
+  readonly prefillCandidates: number;
+  readonly isCorrectingMetrics: boolean;
+  readonly engines: EngineControl | undefined;
+  readonly log: Log;
+  readonly options: RouterOptions;
+}
+
+/** A running router. */
+export interface Router {
+  readonly port: number;
+  readonly adminPort: number;
+  core(pool: string): PoolRouterCore | undefined;
+  /** The endpoint at this address is gone: its connections are closed. */
+  forget(address: string): void;
+  /** Refuses new requests, finishes the running ones, then closes everything. */
+  drain(): Promise<void>;
+}
+
+/** How often cores are given the time to give up what never ended. */
+const TICK_MS = 1000;
+
+/** Builds the graph and listens; rejects, with nothing left running, when a port cannot be had. */
+export async function startRouter(settings: RouterSettings): Promise<Router> {
+  const { clock, timeScale, log, options } = settings;
+  const events = new EventStream();
+  let front: HttpFront | undefined;
+  const telemetry: Telemetry = createTelemetry({
+    pools: () => pools.map(poolView),
+    bufferedBytes: () => front?.bufferedBytes ?? 0,
+    build: { commit: "unknown", ref: process.env["npm_package_version"] ?? "unknown" },
+    accessLog: createAccessLog(process.stdout),
+  });
+  const observer = publishing(telemetry.observer, events);
+  const publishingLog = endpointEvents(log, events);
+  const pools = settings.pools.map((spec) => livePool(spec, settings, telemetry, publishingLog));
+  const dispatcher = createDispatcher({ clock, timeScale, observer, log, limits: options });
+  const closeAll = async (): Promise<void> => {
+    await Promise.all([...pools.map((pool) => pool.close()), dispatcher.close()]);
+  };
+  let admin: AdminApi;
+  try {
+    const { host, port } = settings;
+    const hasher = plainBlockHasher;
+    front = await startHttpFront({
+      host,
+      port,
+      pools,
+      dispatcher,
+      observer,
+      clock,
+      log,
+      hasher,
+      limits: options,
+    });
+    const source = adminSource(pools, { settings, telemetry, events });
+    admin = await startAdminApi(source, { host: settings.adminHost, port: settings.adminPort });
+  } catch (error) {
+    await front?.close();
+    await closeAll();
+    throw error;
+  }
+  const running = front;
+  const ticker = setInterval(() => {
+    for (const pool of pools) pool.core.tick(clock.nowMs());
+  }, TICK_MS);
+  return {
+    port: running.port,
+    adminPort: admin.port,
+    core: (key) => pools.find((pool) => pool.key === key)?.core,
+    forget: (address) => dispatcher.forget(address),
+    async drain() {
+      for (const pool of pools) pool.core.drain();
+      await running.drain();
+      clearInterval(ticker);
+      await closeAll();
+      await admin.close();
+    },
+  };
+}
+
+function livePool(
+  spec: PoolSpec,
+  settings: RouterSettings,
+  telemetry: Telemetry,
+  log: Log,
+): LivePool {
+  const { clock, timeScale, options } = settings;
+  const core = makePoolCore({
+    key: spec.key,
+    config: spec.config,
+    modelName: spec.modelName ?? "",
+    meter: telemetry.meter,
+    log,
+    stopwatch: { nowMs: () => performance.now() },
+    seed: settings.seed,
+    prefillCandidates: settings.prefillCandidates,
+    isCorrectingMetrics: settings.isCorrectingMetrics,
+    poolCount: settings.pools.length,
+    options,
+  });
+  const { scrapeIntervalMs, probeTimeoutMs } = options;
+  return new LivePool({ spec, core, clock, timeScale, scrapeIntervalMs, probeTimeoutMs, log });
+}
+
+function poolView(pool: LivePool) {
+  return { name: pool.key, endpoints: pool.core.endpoints, indexes: pool.core.indexes() };
+}
+
+function adminSource(
+  pools: readonly LivePool[],
+  parts: { settings: RouterSettings; telemetry: Telemetry; events: EventStream },
+): AdminSource {
+  const { settings, telemetry, events } = parts;
+  return {
+    readiness: () => ({
+      isReady: pools.every((pool) => pool.hasReadyEndpoint()),
+      pools: Object.fromEntries(pools.map((pool) => [pool.key, pool.hasReadyEndpoint()])),
+    }),
+    metrics: () => telemetry.expose(),
+    endpoints: () =>
+      pools.flatMap((pool) =>
+        describeEndpoints(pool.key, pool.core.endpoints, settings.clock.nowMs()),
+      ),
+    config: () => ({
+      options: { ...settings.options },
+      pools: pools.map((pool) => ({
+        pool: pool.key,
+        model: pool.spec.modelName ?? null,
+        config: describeConfig(pool.spec.config),
+        plugins: pool.core.dumpPlugins(),
+        inFlight: pool.core.inFlightCount,
+        decisions: { count: pool.core.decisions.count, sizeBytes: pool.core.decisions.sizeBytes },
+      })),
+    }),
+    decisions: (limit) =>
+      pools
+        .flatMap((pool) => pool.core.decisions.latest(limit))
+        .toSorted((left, right) => right.atMs - left.atMs)
+        .slice(0, limit),
+    decision(id) {
+      const at = id.lastIndexOf(".");
+      const pool = pools.find((candidate) => candidate.key === id.slice(0, at));
+      return pool?.core.decisions.read(Number(id.slice(at + 1)));
+    },
+    events,
+    engines: settings.engines,
+  };
+}
+
+/** Passes reports on and tells readers of `/api/events` that a request ended. */
+function publishing(observer: ExchangeObserver, events: EventStream): ExchangeObserver {
+  return {
+    started: (model) => observer.started(model),
+    chunkGap: (model, gapMs) => observer.chunkGap(model, gapMs),
+    finished(report) {
+      observer.finished(report);
+      events.publish("request", {
+        decision: report.decisionId ?? null,
+        pool: report.pool ?? null,
+        status: report.outcome.status,
+        how: report.how,
+        endpoint: report.endpoint ?? null,
+        prefillEndpoint: report.prefillEndpoint ?? null,
+        ttftMs: report.outcome.ttftMs,
+        e2eMs: report.outcome.e2eMs,
+      });
+    },
+  };
+}
+
+/** Endpoint changes are logged by the cores; readers of `/api/events` get the same words. */
+function endpointEvents(log: Log, events: EventStream): Log {
+  const publish = (event: string, fields: Parameters<Log["info"]>[1]): void => {
+    if (event.startsWith("endpoint-")) events.publish(event, fields ?? {});
+  };
+  return {
+    info(event, fields) {
+      log.info(event, fields);
+      publish(event, fields);
+    },
+    warn(event, fields) {
+      log.warn(event, fields);
+      publish(event, fields);
+    },
+    error: (event, fields) => log.error(event, fields),
+  };
+}

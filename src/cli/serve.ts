@@ -1,0 +1,73 @@
+import process from "node:process";
+import { Command } from "commander";
+import { createStderrLog } from "../app/program-log.ts";
+import { startServe } from "../app/serve.ts";
+import { formatTable } from "../app/table.ts";
+import { explainListenError } from "./listen-error.ts";
+import { loadInput } from "./load-input.ts";
+import { wholeNumber } from "./option-values.ts";
+import { readInput } from "./read-input.ts";
+import { addRouterFlags, type RouterFlags, routerOptionsOf } from "./router-flags.ts";
+import { untilStopped } from "./until-stopped.ts";
+
+interface ServeFlags extends RouterFlags {
+  readonly config: string;
+  readonly endpoints: string;
+  readonly model?: string;
+  readonly prefillCandidates: number;
+}
+
+const EXAMPLE = `
+Example:
+  switchyard serve --config picker.yaml --endpoints endpoints.yaml --port 8080
+
+  endpoints.yaml:
+    endpoints:
+    - { name: gpu-0, address: 10.0.0.1, port: "8000", labels: { llm-d.ai/role: decode } }`;
+
+/** `serve`: the router in front of engines that run already. */
+export function serveCommand(): Command {
+  const command = new Command("serve")
+    .description("Run the router in front of real engines.")
+    .requiredOption("--config <file>", "EndpointPickerConfig or LLMInferenceService")
+    .requiredOption("--endpoints <file>", "endpoints, in llm-d's file-discovery format")
+    .option("--model <name>", "model that the engines serve; they are asked unless given")
+    .option(
+      "--prefill-candidates <n>",
+      "prefill endpoints named to the decode side's sidecar; llm-d's takes 1",
+      wholeNumber(1, 16),
+      1,
+    );
+  return addRouterFlags(command)
+    .addHelpText("after", EXAMPLE)
+    .action((flags: ServeFlags) => serve(flags));
+}
+
+async function serve(flags: ServeFlags): Promise<void> {
+  const input = loadInput(flags.config);
+  const service = input.kind === "service" ? input.service : undefined;
+  const stopped = untilStopped();
+  const { router, endpoints } = await startServe({
+    ...flags,
+    pool: { namespace: service?.namespace ?? "default", name: service?.name ?? "pool" },
+    config: input.kind === "service" ? input.service.config : input.config,
+    modelName: flags.model ?? service?.modelName,
+    endpointsFile: { text: readInput(flags.endpoints).toString("utf8"), file: flags.endpoints },
+    isCorrectingMetrics: flags.metricsCorrection === "on",
+    options: routerOptionsOf(flags),
+    log: createStderrLog("info"),
+  }).catch(explainListenError(flags));
+  const rows = endpoints.map(({ id, address, labels }) => [
+    id,
+    address,
+    Object.entries(labels)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(" "),
+  ]);
+  console.log(formatTable(["endpoint", "address", "labels"], rows));
+  console.log(
+    `\nRouter on http://${flags.host}:${router.port}/v1, admin on port ${router.adminPort}`,
+  );
+  process.exitCode = await stopped;
+  await router.drain();
+}

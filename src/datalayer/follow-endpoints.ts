@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EndpointId } from "../core/brand.ts";
+import type { EndpointTable } from "../endpoints/endpoint-table.ts";
+import { EndpointClient } from "./endpoint-client.ts";
+
+/** An endpoint for as long as it keeps its slot and address. */
+export interface FollowedEndpoint {
+  readonly slot: number;
+  readonly id: EndpointId;
+  readonly client: EndpointClient;
+  /** Whether it is still in the table: what came over the wire meanwhile may be of a predecessor. */
+  isCurrent(): boolean;
+  /** Waits wall milliseconds, or until it is followed no longer. */
+  pause(ms: number): Promise<void>;
+}
+
+/** What is done with each endpoint. */
+export interface FollowOptions {
+  readonly table: EndpointTable;
+  /** Wall milliseconds that one request to an endpoint may take. */
+  readonly timeoutMs: number;
+  /** Runs once for each endpoint and is expected to end when `isCurrent` turns false. */
+  follow(endpoint: FollowedEndpoint): Promise<void>;
+}
+
+/** Endpoints that are followed. */
+export interface Following {
+  /** Cuts all requests and waits for the loops to end. */
+  close(): Promise<void>;
+}
+
+/** Wall milliseconds between two looks at the table for endpoints that came or went. */
+const TABLE_POLL_MS = 100;
+
+interface Follower {
+  readonly generation: number;
+  readonly address: string;
+  readonly client: EndpointClient;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** Runs a loop of its own for each endpoint in the table, from its arrival to its removal. */
+export function followEndpoints(options: FollowOptions): Following {
+  const { table } = options;
+  const followers = new Map<number, Follower>();
+  const ending = new Set<Promise<void>>();
+  const isSame = (slot: number, follower: Follower): boolean =>
+    slot < table.slotCount &&
+    table.isPresent(slot) &&
+    table.generation(slot) === follower.generation &&
+    table.address(slot) === follower.address;
+  const end = (slot: number, follower: Follower): void => {
+    followers.delete(slot);
+    follower.stop.abort();
+    const ended = follower.client.close().then(() => follower.done);
+    ending.add(ended);
+    void ended.finally(() => ending.delete(ended));
+  };
+  const look = (): void => {
+    for (const [slot, follower] of followers) {
+      if (!isSame(slot, follower)) end(slot, follower);
+    }
+    for (let slot = 0; slot < table.slotCount; slot++) {
+      if (table.isPresent(slot) && !followers.has(slot)) {
+        followers.set(slot, begin(slot, options));
+      }
+    }
+  };
+  const timer = setInterval(look, TABLE_POLL_MS);
+  look();
+  return {
+    async close() {
+      clearInterval(timer);
+      for (const [slot, follower] of followers) end(slot, follower);
+      await Promise.all(ending);
+    },
+  };
+}
+
+function begin(slot: number, options: FollowOptions): Follower {
+  const { table } = options;
+  const generation = table.generation(slot);
+  const address = table.address(slot);
+  const client = new EndpointClient(address, options.timeoutMs);
+  const stop = new AbortController();
+  const done = options.follow({
+    slot,
+    id: table.id(slot),
+    client,
+    isCurrent: () =>
+      !stop.signal.aborted && table.isPresent(slot) && table.generation(slot) === generation,
+    pause: async (ms) => {
+      // The only rejection of a timer is that it was stopped, which is a pause's other end.
+      await sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
+    },
+  });
+  return { generation, address, client, stop, done };
+}

@@ -1,0 +1,82 @@
+import type { Clock } from "../core/clock.ts";
+import type { Log } from "../core/log.ts";
+import type { EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
+import type { NumericAttribute } from "../endpoints/numeric-attribute.ts";
+import { type EngineReader, vllmReader } from "./engine-metrics.ts";
+import { FailureLog } from "./failure-log.ts";
+import { type FollowedEndpoint, followEndpoints } from "./follow-endpoints.ts";
+import { wallInterval } from "./wall-interval.ts";
+
+/** Where samples go: `RouterCore` is one. */
+export interface MetricsPort {
+  metrics(slot: number, sample: MetricSample, nowMs: number): void;
+}
+
+/** What a scraper is made of. */
+export interface ScraperOptions {
+  readonly core: MetricsPort;
+  readonly table: EndpointTable;
+  /** Columns that some plugin reads; the others are not read out of the text. */
+  readonly consumes: Iterable<NumericAttribute>;
+  /** Engine milliseconds from the start of one scrape of an endpoint to the next. */
+  readonly intervalMs: number;
+  /** Engine seconds a wall second. */
+  readonly timeScale: number;
+  /** Wall milliseconds that one scrape may take. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A running scraper. */
+export interface Scraper {
+  /** Scrapes that gave nothing, since the start. */
+  readonly failureCount: number;
+  close(): Promise<void>;
+}
+
+/** Keeps the columns of the table near what the engines expose; a failed scrape leaves the old values. */
+export function startScraper(options: ScraperOptions): Scraper {
+  const { table, timeoutMs } = options;
+  const reader = vllmReader(options.consumes);
+  const state = { failureCount: 0 };
+  const following = followEndpoints({
+    table,
+    timeoutMs,
+    follow: (endpoint) => scrapeLoop(endpoint, reader, options, state),
+  });
+  return {
+    get failureCount() {
+      return state.failureCount;
+    },
+    close: () => following.close(),
+  };
+}
+
+async function scrapeLoop(
+  endpoint: FollowedEndpoint,
+  reader: EngineReader,
+  options: ScraperOptions,
+  state: { failureCount: number },
+): Promise<void> {
+  const { core, clock, intervalMs, timeScale } = options;
+  const wallMs = wallInterval(intervalMs, timeScale);
+  const failures = new FailureLog(options.log, "scrape", endpoint.id);
+  // A random start spreads the endpoints over the interval.
+  await endpoint.pause(Math.random() * wallMs);
+  while (endpoint.isCurrent()) {
+    const startedWallMs = performance.now();
+    const startedAtMs = clock.nowMs();
+    try {
+      const values = reader(await endpoint.client.get("/metrics"));
+      if (values.size === 0) throw new Error("no known metric in the answer");
+      if (endpoint.isCurrent()) core.metrics(endpoint.slot, { startedAtMs, values }, clock.nowMs());
+      failures.succeeded();
+    } catch (error) {
+      if (!endpoint.isCurrent()) return;
+      state.failureCount++;
+      failures.failed(error);
+    }
+    await endpoint.pause(Math.max(0, wallMs - (performance.now() - startedWallMs)));
+  }
+}

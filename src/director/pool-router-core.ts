@@ -1,0 +1,389 @@
+import type { EndpointId } from "../core/brand.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Outcome } from "../core/exchange-report.ts";
+import type { Json } from "../core/json.ts";
+import type { KvEvent } from "../core/kv-event.ts";
+import type { Log } from "../core/log.ts";
+import type { Meter } from "../core/meter.ts";
+import type { EndCause, Rejection } from "../core/rejection.ts";
+import { BYTES_PER_TOKEN } from "../core/tokenizer.ts";
+import type { BlockIndex } from "../endpoints/block-index.ts";
+import { EndpointStore } from "../endpoints/endpoint-store.ts";
+import type { EndpointChange, EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
+import { KvEventIndex } from "../endpoints/kv-event-index.ts";
+import { LoadTracker } from "../endpoints/load-tracker.ts";
+import { LruBlockIndex } from "../endpoints/lru-block-index.ts";
+import { Instrument } from "../plugin/instrument.ts";
+import type { EndpointStep, Exchange, HandlerResult } from "../plugin/plugin-instance.ts";
+import { type BlockHasher, chainSeed } from "../request/block-hasher.ts";
+import type { InferenceRequest } from "../request/inference-request.ts";
+import { DecisionRing } from "../scheduling/decision-ring.ts";
+import { ProfileRunner } from "../scheduling/run-profile.ts";
+import { Scheduler } from "../scheduling/schedule.ts";
+import type { LegRunner, Target } from "./dispatch-plan.ts";
+import { ExchangeTable, type LiveExchange } from "./exchange-table.ts";
+import { PlanDraft } from "./plan-draft.ts";
+import { PluginHooks } from "./plugin-hooks.ts";
+import { makePlugins, type PoolBlueprint, type PoolPlugins } from "./pool-plugins.ts";
+import type { Admission, DecisionNumber, RouterCore } from "./router-core.ts";
+import { RouterCycle } from "./router-cycle.ts";
+
+/** What a pool's router needs of the world, and its limits. */
+export interface PoolRouterOptions {
+  /** Unique name of the pool; decision ids begin with it. */
+  readonly pool: string;
+  readonly blueprint: PoolBlueprint;
+  /** Model of the pool: seeds the chains of engines' KV events. */
+  readonly model: string;
+  readonly hasher: BlockHasher;
+  readonly meter: Meter;
+  readonly log: Log;
+  /** Fine clock for plugin timing; undefined in virtual time. */
+  readonly stopwatch: Clock | undefined;
+  readonly seed: number;
+  readonly legs: LegRunner;
+  readonly prefillCandidates: number;
+  /** Adds what was sent since the last scrape to the engine's figures. */
+  readonly isCorrectingMetrics: boolean;
+  readonly retryLimit: number;
+  readonly inFlightMax: number;
+  /** An exchange without end is given up after this long. */
+  readonly exchangeTimeoutMs: number;
+  readonly decisionCapacity: number;
+  readonly decisionBytesMax: number;
+}
+
+/** Size of one plugin's block index. */
+export interface IndexSize {
+  readonly pluginName: string;
+  readonly pluginType: string;
+  readonly sizeBytes: number;
+  readonly blockCount: number;
+}
+
+/** The router of one pool: the whole path of a request in `arrive`, top to bottom. */
+export class PoolRouterCore implements RouterCore {
+  readonly decisions: DecisionRing;
+  readonly plugins: PoolPlugins;
+  readonly #options: PoolRouterOptions;
+  readonly #store = new EndpointStore();
+  readonly #load: LoadTracker;
+  readonly #kvIndex: KvEventIndex;
+  /** Indexes that plugins asked for, by the plugin's name. */
+  readonly #indexes = new Map<string, BlockIndex>();
+  readonly #exchanges = new ExchangeTable();
+  readonly #hooks: PluginHooks;
+  readonly #scheduler: Scheduler;
+  readonly #cycle: RouterCycle;
+  #slots = new Int32Array(16);
+  #isDraining = false;
+
+  constructor(options: PoolRouterOptions) {
+    this.#options = options;
+    const { pool, hasher, model, meter, log } = options;
+    this.decisions = new DecisionRing({
+      pool,
+      capacity: options.decisionCapacity,
+      sizeBytesMax: options.decisionBytesMax,
+    });
+    this.#load = new LoadTracker(this.#store, { isCorrecting: options.isCorrectingMetrics });
+    this.#kvIndex = new KvEventIndex({
+      seed: (cacheSalt) => chainSeed(model, cacheSalt),
+      hash: (bytes, blockBytes, parent, out) =>
+        hasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
+    });
+    const instrument = new Instrument(options);
+    this.plugins = makePlugins(options.blueprint, (name) => ({
+      name,
+      endpoints: this.#store,
+      kvBlocks: this.#kvIndex,
+      log,
+      meter,
+      prefillCandidates: options.prefillCandidates,
+      createBlockIndex: (blocksPerEndpoint) => {
+        const index = new LruBlockIndex(blocksPerEndpoint);
+        this.#indexes.set(name, index);
+        return index;
+      },
+    }));
+    this.#scheduler = new Scheduler({
+      handler: this.plugins.handler,
+      profiles: this.plugins.profiles,
+      runner: new ProfileRunner(instrument),
+      instrument,
+    });
+    this.#hooks = new PluginHooks(this.plugins.all, instrument);
+    this.#cycle = new RouterCycle({
+      endpoints: this.#store,
+      profiles: this.#scheduler.profiles,
+      seed: options.seed,
+    });
+  }
+
+  get endpoints(): EndpointTable {
+    return this.#store;
+  }
+
+  get inFlightCount(): number {
+    return this.#exchanges.count;
+  }
+
+  arrive(request: InferenceRequest, nowMs: number): Admission {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return { kind: "rejected", rejection: refusal, decision: undefined };
+    const startMs = this.#options.stopwatch?.nowMs();
+    const cycle = this.#cycle;
+    cycle.begin(request, this.decisions.nextNumber, nowMs);
+    try {
+      this.#hooks.run("onRequest", (plugin) => plugin.onRequest?.(request, cycle));
+      const count = this.#readySlots();
+      if (count === 0) return this.#rejected(request, nowMs, NO_READY_ENDPOINT);
+      this.#hooks.run("produce", (plugin) => plugin.produce?.(cycle));
+      const denied = this.#hooks.admit(cycle);
+      if (denied !== undefined) return this.#rejected(request, nowMs, denied);
+      const { runs, result } = this.#scheduler.schedule(cycle, this.#slots, count);
+      const decision = this.decisions.write((record, number) => {
+        record.begin(number, nowMs, factsOf(request));
+        for (const run of runs) record.addRun(run, this.#store);
+      });
+      if (result.kind === "rejected") return this.#refuse(decision, result.rejection);
+      return this.#dispatched(request, decision, result, nowMs);
+    } finally {
+      cycle.end();
+      if (startMs !== undefined) {
+        const elapsedMs = (this.#options.stopwatch?.nowMs() ?? startMs) - startMs;
+        this.#options.meter.observe("decision-ms", {}, elapsedMs);
+      }
+    }
+  }
+
+  retry(decision: DecisionNumber, failed: Target, nowMs: number): Target | undefined {
+    const exchange = this.#exchanges.find(decision);
+    if (exchange === undefined || exchange.retryCount >= this.#options.retryLimit) return undefined;
+    const { primary } = exchange.plan;
+    const after = primary.indexOf(exchange.target) + 1;
+    const next = primary.slice(after).find((target) => this.#isUsable(target));
+    if (next === undefined) return undefined;
+    exchange.retryCount++;
+    this.#load.release(exchange.charge);
+    exchange.charge = this.#load.charge(next.slot, promptTokensOf(exchange.request), nowMs);
+    exchange.target = next;
+    const record = this.decisions.record(decision);
+    if (record !== undefined) {
+      record.retries.push({ from: failed.id, to: next.id });
+      record.endpoint = next.id;
+    }
+    const view = exchangeView(exchange, undefined);
+    this.#hooks.run("onRetry", (plugin) => plugin.onRetry?.(view, failed.slot));
+    return next;
+  }
+
+  firstByte(decision: DecisionNumber, _nowMs: number): void {
+    const exchange = this.#exchanges.find(decision);
+    if (exchange === undefined || exchange.isAnswered) return;
+    exchange.isAnswered = true;
+    this.#load.answered(exchange.charge);
+    // Decode speaks only once it has the blocks, so the prefill endpoint is done with the request.
+    if (exchange.prefillCharge !== undefined) this.#load.release(exchange.prefillCharge);
+    const view = exchangeView(exchange, undefined);
+    this.#hooks.run("onFirstByte", (plugin) => plugin.onFirstByte?.(view));
+  }
+
+  end(decision: DecisionNumber, how: EndCause, outcome: Outcome, _nowMs: number): void {
+    this.#end(decision, how, outcome);
+  }
+
+  metrics(slot: number, sample: MetricSample, _nowMs: number): void {
+    if (this.#store.isPresent(slot)) this.#load.scraped(slot, sample);
+  }
+
+  kvEvents(slot: number, events: readonly KvEvent[], _nowMs: number): void {
+    if (this.#store.isPresent(slot)) this.#kvIndex.apply(slot, events);
+  }
+
+  endpoint(change: EndpointChange, nowMs: number): void {
+    if (change.kind === "added") {
+      const known = this.#store.slotOf(change.endpoint.id);
+      // Another address is another process: what was known of the old one is void.
+      if (known !== undefined && this.#store.address(known) !== change.endpoint.address) {
+        this.endpoint({ kind: "removed", id: change.endpoint.id }, nowMs);
+      }
+    }
+    const done = this.#store.apply(change);
+    if (done === undefined || done.kind === "updated") return;
+    if (done.kind === "added") this.#load.reset(done.slot);
+    this.#forget(done.slot, done.kind);
+    const id = change.kind === "added" ? change.endpoint.id : change.id;
+    this.#options.log.info(`endpoint-${done.kind}`, { pool: this.#options.pool, endpoint: id });
+  }
+
+  health(slot: number, isReady: boolean, _nowMs: number): void {
+    if (!this.#store.setReady(slot, isReady)) return;
+    if (!isReady) this.#forget(slot, "ejected");
+    const event = isReady ? "endpoint-ready" : "endpoint-ejected";
+    const fields = { pool: this.#options.pool, endpoint: this.#store.id(slot) };
+    if (isReady) this.#options.log.info(event, fields);
+    else this.#options.log.warn(event, fields);
+  }
+
+  slotOf(id: EndpointId): number | undefined {
+    return this.#store.slotOf(id);
+  }
+
+  /** Sizes of the plugins' block indexes. */
+  indexes(): readonly IndexSize[] {
+    return this.plugins.all.flatMap(({ name, type }) => {
+      const index = this.#indexes.get(name);
+      if (index === undefined) return [];
+      const slots = Array.from({ length: this.#store.slotCount }, (_, slot) => slot);
+      const blockCount = slots.reduce((sum, slot) => sum + index.blockCount(slot), 0);
+      return [{ pluginName: name, pluginType: type, sizeBytes: index.sizeBytes, blockCount }];
+    });
+  }
+
+  /** What plugins say of their own state, by name. */
+  dumpPlugins(): { readonly [plugin: string]: Json } {
+    const dumps = this.plugins.all.map(({ name, instance }) => [name, instance.dumpState?.()]);
+    return Object.fromEntries(dumps.filter(([, dump]) => dump !== undefined));
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  nextDeadlineMs(): number {
+    const oldest = this.#exchanges.oldest();
+    return oldest === undefined
+      ? Number.POSITIVE_INFINITY
+      : oldest.startedAtMs + this.#options.exchangeTimeoutMs;
+  }
+
+  tick(nowMs: number): void {
+    while (this.nextDeadlineMs() <= nowMs) {
+      const oldest = this.#exchanges.oldest();
+      if (oldest !== undefined) this.#end(oldest.decision, "expired", undefined);
+    }
+  }
+
+  #refusal(): Rejection | undefined {
+    if (this.#isDraining) return { reason: "draining", message: "the router is shutting down" };
+    if (this.#exchanges.count < this.#options.inFlightMax) return undefined;
+    return { reason: "overloaded", message: "too many requests are in flight" };
+  }
+
+  #rejected(request: InferenceRequest, nowMs: number, rejection: Rejection): Admission {
+    const decision = this.decisions.write((record, number) => {
+      record.begin(number, nowMs, factsOf(request));
+    });
+    return this.#refuse(decision, rejection);
+  }
+
+  #refuse(decision: DecisionNumber, rejection: Rejection): Admission {
+    const record = this.decisions.record(decision);
+    if (record !== undefined) {
+      record.rejection = rejection;
+      record.state = "closed";
+    }
+    return { kind: "rejected", rejection, decision };
+  }
+
+  #dispatched(
+    request: InferenceRequest,
+    decision: DecisionNumber,
+    result: Extract<HandlerResult, { kind: "scheduled" }>,
+    nowMs: number,
+  ): Admission {
+    const cycle = this.#cycle;
+    const prefillOutcome = result.prefill === undefined ? undefined : cycle.outcome(result.prefill);
+    const draft = new PlanDraft(cycle.outcome(result.primary), prefillOutcome);
+    this.#hooks.run("onPlan", (plugin) => plugin.onPlan?.(cycle, draft));
+    const plan = draft.toPlan(this.#store, this.#options.legs);
+    const target = plan.primary[0] as Target;
+    const prefill = plan.prefill[0];
+    const promptTokens = promptTokensOf(request);
+    this.#exchanges.add({
+      decision,
+      request,
+      plan,
+      startedAtMs: nowMs,
+      target,
+      charge: this.#load.charge(target.slot, promptTokens, nowMs),
+      prefillCharge:
+        prefill === undefined ? undefined : this.#load.charge(prefill.slot, promptTokens, nowMs),
+      retryCount: 0,
+      isAnswered: false,
+    });
+    const record = this.decisions.record(decision);
+    if (record !== undefined) {
+      record.endpoint = target.id;
+      record.prefillEndpoint = prefill?.id;
+    }
+    this.#options.meter.count("decisions", {
+      endpoint: target.id,
+      stages: prefill === undefined ? "decode-only" : "prefill-decode",
+    });
+    return { kind: "decided", plan, decision };
+  }
+
+  #end(decision: DecisionNumber, how: EndCause, outcome: Outcome | undefined): void {
+    const exchange = this.#exchanges.take(decision);
+    if (exchange === undefined) return;
+    this.#load.release(exchange.charge);
+    if (exchange.prefillCharge !== undefined && !exchange.isAnswered) {
+      this.#load.release(exchange.prefillCharge);
+    }
+    const record = this.decisions.record(decision);
+    if (record !== undefined) {
+      record.state = how === "expired" ? "expired" : "closed";
+      record.how = how;
+      record.outcome = outcome;
+    }
+    const view = exchangeView(exchange, outcome);
+    this.#hooks.run("onEnd", (plugin) => plugin.onEnd?.(view, how));
+  }
+
+  #forget(slot: number, step: EndpointStep): void {
+    this.#kvIndex.purge(slot);
+    this.#hooks.run("onEndpoint", (plugin) => plugin.onEndpoint?.(slot, step));
+  }
+
+  #readySlots(): number {
+    const needed = this.#store.slotCount;
+    if (this.#slots.length < needed) this.#slots = new Int32Array(2 * needed);
+    return this.#store.readySlots(this.#slots);
+  }
+
+  #isUsable(target: Target): boolean {
+    const { slot, generation } = target;
+    return this.#store.generation(slot) === generation && this.#store.isReady(slot);
+  }
+}
+
+const NO_READY_ENDPOINT: Rejection = {
+  reason: "no-endpoints",
+  message: "no endpoint of the pool is ready",
+};
+
+function factsOf(request: InferenceRequest) {
+  return {
+    id: request.id,
+    model: request.model,
+    kind: request.kind,
+    isStreaming: request.isStreaming,
+    promptBytes: request.prompt.sizeBytes,
+    bodyBytes: request.bodyBytes,
+  };
+}
+
+function promptTokensOf(request: InferenceRequest): number {
+  return Math.ceil(request.prompt.sizeBytes / BYTES_PER_TOKEN);
+}
+
+function exchangeView(exchange: LiveExchange, outcome: Outcome | undefined): Exchange {
+  return {
+    request: exchange.request,
+    slot: exchange.target.slot,
+    prefillSlot: exchange.prefillCharge?.slot,
+    usage: outcome?.usage,
+  };
+}

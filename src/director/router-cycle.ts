@@ -1,0 +1,72 @@
+import { type ProfileName, profileName } from "../core/brand.ts";
+import { invariant } from "../core/invariant.ts";
+import { SeededRng } from "../core/rng.ts";
+import type { EndpointTable } from "../endpoints/endpoint-table.ts";
+import type { NumericAttribute } from "../endpoints/numeric-attribute.ts";
+import type { ProfileOutcome } from "../plugin/cycle.ts";
+import type { RequestAttribute } from "../plugin/request-attribute.ts";
+import type { InferenceRequest } from "../request/inference-request.ts";
+import type { SchedulableCycle } from "../scheduling/schedule.ts";
+
+const NO_PROFILE = profileName("");
+
+/** The one cycle of a core, begun anew for each request: decisions are synchronous, so one is enough. */
+export class RouterCycle implements SchedulableCycle {
+  readonly endpoints: EndpointTable;
+  readonly profiles: readonly ProfileName[];
+  readonly rng: SeededRng;
+  readonly outcomes: Map<ProfileName, ProfileOutcome> = new Map();
+  profile: ProfileName = NO_PROFILE;
+  nowMs = 0;
+  readonly #seed: number;
+  readonly #attributes = new Map<RequestAttribute<unknown>, unknown>();
+  #request: InferenceRequest | undefined;
+
+  constructor(options: {
+    endpoints: EndpointTable;
+    profiles: readonly ProfileName[];
+    seed: number;
+  }) {
+    this.endpoints = options.endpoints;
+    this.profiles = options.profiles;
+    this.#seed = options.seed;
+    this.rng = new SeededRng(options.seed);
+  }
+
+  get request(): InferenceRequest {
+    invariant(this.#request !== undefined, "a cycle was read outside of a decision");
+    return this.#request;
+  }
+
+  begin(request: InferenceRequest, decision: number, nowMs: number): void {
+    this.#request = request;
+    this.nowMs = nowMs;
+    this.profile = NO_PROFILE;
+    this.rng.reseed(this.#seed, decision);
+    this.#attributes.clear();
+    this.outcomes.clear();
+  }
+
+  /** Lets go of the request, so that nothing keeps its prompt alive. */
+  end(): void {
+    this.#request = undefined;
+    this.#attributes.clear();
+  }
+
+  column(attribute: NumericAttribute): Float64Array {
+    return this.endpoints.column(attribute);
+  }
+
+  get<T>(attribute: RequestAttribute<T>): T | undefined {
+    // The key carries the type of what `set` stored under it.
+    return this.#attributes.get(attribute) as T | undefined;
+  }
+
+  set<T>(attribute: RequestAttribute<T>, value: T): void {
+    this.#attributes.set(attribute, value);
+  }
+
+  outcome(profile: ProfileName): ProfileOutcome | undefined {
+    return this.outcomes.get(profile);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Clock } from "../core/clock.ts";
+import type { ExchangeObserver } from "../core/exchange-report.ts";
+import { invariant } from "../core/invariant.ts";
+import type { Log } from "../core/log.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { Exchange, type ExchangeLimits } from "./exchange.ts";
+import { Upstream, type UpstreamOptions } from "./upstream.ts";
+
+/** Bounds of dispatching; every one has a default. */
+export type DispatchLimits = ExchangeLimits & UpstreamOptions;
+
+/** Bounds unless set. */
+export const DEFAULT_DISPATCH_LIMITS: DispatchLimits = {
+  retryLimit: 2,
+  firstByteTimeoutMs: 600_000,
+  gapTimeoutMs: 120_000,
+  connectTimeoutMs: 10_000,
+  // Above vLLM's usual max-num-seqs, so that a queue forms in the engine, where its metrics show
+  // it.
+  connectionsPerEndpoint: 2048,
+};
+
+/** What a dispatcher works with. */
+export interface DispatcherOptions {
+  /** Engine time. */
+  readonly clock: Clock;
+  /** Engine seconds per wall second. */
+  readonly timeScale: number;
+  readonly observer: ExchangeObserver;
+  readonly log: Log;
+  readonly limits?: Partial<DispatchLimits>;
+}
+
+/** A dispatcher that relays over HTTP/1.1 as the bytes come. */
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const limits = { ...DEFAULT_DISPATCH_LIMITS, ...options.limits };
+  const upstream = new Upstream(limits);
+  const { clock, timeScale, observer, log } = options;
+  const context = { upstream, clock, observer, log, timeScale, limits };
+  return {
+    dispatch(job) {
+      const target = job.plan.primary[0];
+      invariant(target !== undefined, "a plan has at least one endpoint");
+      return new Exchange(job, target, context).run();
+    },
+    forget: (address) => upstream.forget(address),
+    close: () => upstream.close(),
+  };
+}

@@ -1,0 +1,118 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { type ApiFault, badRequest, sendFault, sendJson } from "./api-fault.ts";
+import type { EngineUnit } from "./engine-unit.ts";
+import { startGeneration } from "./generation.ts";
+import { type GenerationKind, readGeneration } from "./generation-request.ts";
+import { type JsonObject, readJsonBody } from "./read-json-body.ts";
+
+/** Release whose HTTP surface is imitated, marked as not being it. */
+const VERSION = "0.32.0+switchyard";
+
+type Route = (unit: EngineUnit, request: IncomingMessage, response: ServerResponse) => void;
+
+const ROUTES: ReadonlyMap<string, Readonly<Partial<Record<string, Route>>>> = new Map([
+  ["/v1/chat/completions", { POST: generating("chat") }],
+  ["/v1/completions", { POST: generating("completion") }],
+  ["/v1/models", { GET: sendModels }],
+  ["/health", { GET: sendEmpty }],
+  ["/ping", { GET: sendEmpty, POST: sendEmpty }],
+  [
+    "/version",
+    { GET: (_unit, _request, response) => sendJson(response, 200, { version: VERSION }) },
+  ],
+  ["/metrics", { GET: sendMetrics }],
+]);
+
+/** vLLM's HTTP surface over one engine. */
+export function engineRoutes(unit: EngineUnit): RequestListener {
+  return (request, response) => {
+    const [path = ""] = (request.url ?? "").split("?", 1);
+    const methods = ROUTES.get(path);
+    const route = methods?.[request.method ?? ""];
+    if (route !== undefined) {
+      route(unit, request, response);
+      return;
+    }
+    request.resume();
+    if (methods === undefined) {
+      sendFault(response, { status: 404, message: "Not Found", param: null });
+      return;
+    }
+    response.setHeader("allow", Object.keys(methods).join(", "));
+    sendFault(response, { status: 405, message: "Method Not Allowed", param: null });
+  };
+}
+
+function generating(kind: GenerationKind): Route {
+  return (unit, request, response) => {
+    generate(unit, kind, request, response).catch((error: unknown) => {
+      unit.options.log.error("request-failed", { message: String(error) });
+      if (response.headersSent) response.destroy();
+      else sendFault(response, { status: 500, message: "Internal Server Error", param: null });
+    });
+  };
+}
+
+async function generate(
+  unit: EngineUnit,
+  kind: GenerationKind,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const body = await readJsonBody(request);
+  if (body.kind === "gone" || response.destroyed) return;
+  if (body.kind === "fault") {
+    sendFault(response, body.fault);
+    return;
+  }
+  const checked = modelFault(unit, body.json) ?? readGeneration(kind, body.json);
+  const started =
+    "status" in checked
+      ? checked
+      : startGeneration(unit, checked, response, answerIdOf(request.headers["x-request-id"]));
+  if ("status" in started) sendFault(response, started);
+  else response.once("close", () => started.cancel());
+}
+
+function modelFault(unit: EngineUnit, body: JsonObject): ApiFault | undefined {
+  const { model } = body;
+  // vLLM serves its only model to a body that names none.
+  if (model === undefined || model === null || model === unit.options.modelName) return undefined;
+  if (typeof model !== "string") return badRequest("model must be a string", "model");
+  return { status: 404, message: `The model \`${model}\` does not exist.`, param: "model" };
+}
+
+/** The client's request id where it is well formed, as vLLM puts it into the answer's id. */
+function answerIdOf(header: string | string[] | undefined): string {
+  return typeof header === "string" && /^[\w.:-]{1,128}$/.test(header) ? header : randomUUID();
+}
+
+function sendEmpty(_unit: EngineUnit, request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  response.writeHead(200, { "content-length": 0 }).end();
+}
+
+function sendModels(unit: EngineUnit, _request: IncomingMessage, response: ServerResponse): void {
+  const { modelName, config } = unit.options;
+  const model = {
+    id: modelName,
+    object: "model",
+    created: unit.createdAt,
+    owned_by: "vllm",
+    root: modelName,
+    parent: null,
+    max_model_len: config.maxModelLen,
+    permission: [],
+  };
+  sendJson(response, 200, { object: "list", data: [model] });
+}
+
+function sendMetrics(unit: EngineUnit, _request: IncomingMessage, response: ServerResponse): void {
+  const text = unit.metrics.text(unit.driver.gauges());
+  response.writeHead(200, {
+    "content-type": "text/plain; version=0.0.4; charset=utf-8",
+    "content-length": Buffer.byteLength(text),
+  });
+  response.end(text);
+}

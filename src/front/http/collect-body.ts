@@ -1,0 +1,157 @@
+import type { IncomingMessage } from "node:http";
+import type { Rejection } from "../../core/rejection.ts";
+import type { BodyBudget } from "./body-budget.ts";
+import type { Connection } from "./connection.ts";
+
+/** What became of a body. `takenBytes` of the budget are the caller's to give back, and only when collected. */
+export type CollectedBody =
+  | { readonly kind: "collected"; readonly bytes: Uint8Array; readonly takenBytes: number }
+  | { readonly kind: "rejected"; readonly rejection: Rejection }
+  | { readonly kind: "client-left" };
+
+/** What collecting needs beside the request. */
+export interface CollectOptions {
+  readonly bodyBytesMax: number;
+  readonly budget: BodyBudget;
+  readonly connection: Connection;
+  /** Called when there is room, before the first byte is read: the moment for `100 Continue`. */
+  readonly onRoom: () => void;
+}
+
+/** A body of unknown length asks the budget for this many bytes at a time. */
+const CHUNKED_STEP_BYTES = 256 * 1024;
+
+/** Why a request is refused for its body's headers alone; undefined when it may be read. */
+export function bodyHeadersFault(
+  request: IncomingMessage,
+  bodyBytesMax: number,
+): Rejection | undefined {
+  const encoding = request.headers["content-encoding"];
+  if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+    return {
+      reason: "unsupported-encoding",
+      message: "compressed bodies are not supported: send the body without Content-Encoding",
+    };
+  }
+  const declared = declaredBytes(request);
+  return declared !== undefined && declared > bodyBytesMax ? tooLarge(bodyBytesMax) : undefined;
+}
+
+/** Reads the whole body within its limit and the budget of all bodies. */
+export async function collectBody(
+  request: IncomingMessage,
+  options: CollectOptions,
+): Promise<CollectedBody> {
+  const { bodyBytesMax, budget, onRoom } = options;
+  const takenBytes = declaredBytes(request) ?? Math.min(CHUNKED_STEP_BYTES, bodyBytesMax);
+  const room = budget.take(takenBytes);
+  if (room !== true && !(await room)) return { kind: "rejected", rejection: OVERLOADED };
+  if (request.destroyed) {
+    budget.give(takenBytes);
+    return { kind: "client-left" };
+  }
+  onRoom();
+  return await new BodyReader(request, options, takenBytes).read();
+}
+
+const OVERLOADED: Rejection = {
+  reason: "overloaded",
+  message: "too many request bytes are held by the router; try again later",
+};
+
+function declaredBytes(request: IncomingMessage): number | undefined {
+  // The parser has checked that the value is digits and that it does not come with chunked coding.
+  if (request.headers["transfer-encoding"] !== undefined) return undefined;
+  return Number(request.headers["content-length"] ?? 0);
+}
+
+function tooLarge(bodyBytesMax: number): Rejection {
+  return { reason: "body-too-large", message: `the body is over ${bodyBytesMax} bytes` };
+}
+
+class BodyReader {
+  readonly #request: IncomingMessage;
+  readonly #options: CollectOptions;
+  readonly #chunks: Buffer[] = [];
+  #takenBytes: number;
+  #sizeBytes = 0;
+  #resolve: ((body: CollectedBody) => void) | undefined;
+
+  constructor(request: IncomingMessage, options: CollectOptions, takenBytes: number) {
+    this.#request = request;
+    this.#options = options;
+    this.#takenBytes = takenBytes;
+  }
+
+  read(): Promise<CollectedBody> {
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.#options.connection.failBody = (rejection) => this.#refuse(rejection);
+      this.#request.on("data", this.#onData).on("end", this.#onEnd).on("close", this.#onClose);
+    });
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#sizeBytes += chunk.length;
+    const { bodyBytesMax } = this.#options;
+    if (this.#sizeBytes > bodyBytesMax) {
+      this.#refuse(tooLarge(bodyBytesMax));
+      return;
+    }
+    this.#chunks.push(chunk);
+    if (this.#sizeBytes > this.#takenBytes) this.#takeMore();
+  };
+
+  readonly #onEnd = (): void => {
+    const [only] = this.#chunks;
+    const bytes =
+      only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks);
+    this.#settle({ kind: "collected", bytes, takenBytes: this.#takenBytes });
+  };
+
+  readonly #onClose = (): void => this.#giveUp({ kind: "client-left" });
+
+  /** Nothing further is read while the body waits for room; what came is one read of the socket at most. */
+  #takeMore(): void {
+    const { budget, bodyBytesMax } = this.#options;
+    const step = Math.min(
+      Math.max(CHUNKED_STEP_BYTES, this.#sizeBytes - this.#takenBytes),
+      bodyBytesMax - this.#takenBytes,
+    );
+    const room = budget.take(step);
+    if (room === true) {
+      this.#takenBytes += step;
+      return;
+    }
+    this.#request.pause();
+    void Promise.resolve(room).then((isGranted) => {
+      if (this.#resolve === undefined) {
+        if (isGranted) budget.give(step);
+      } else if (isGranted) {
+        this.#takenBytes += step;
+        this.#request.resume();
+      } else {
+        this.#refuse(OVERLOADED);
+      }
+    });
+  }
+
+  #refuse(rejection: Rejection): void {
+    this.#giveUp({ kind: "rejected", rejection });
+  }
+
+  #giveUp(body: CollectedBody): void {
+    if (this.#resolve === undefined) return;
+    this.#chunks.length = 0;
+    this.#options.budget.give(this.#takenBytes);
+    this.#settle(body);
+  }
+
+  #settle(body: CollectedBody): void {
+    const resolve = this.#resolve;
+    this.#resolve = undefined;
+    this.#options.connection.failBody = undefined;
+    this.#request.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onClose);
+    resolve?.(body);
+  }
+}

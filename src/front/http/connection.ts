@@ -1,0 +1,24 @@
+import type { Duplex } from "node:stream";
+import type { Rejection } from "../../core/rejection.ts";
+
+/** What the front knows of a client's connection. */
+export interface Connection {
+  /** Requests read from it and not yet answered to the end. */
+  openCount: number;
+  /** Refuses the request whose body is being read; undefined while none is. */
+  failBody: ((rejection: Rejection) => void) | undefined;
+}
+
+/** Connections by socket; an entry goes with its socket. */
+export class Connections {
+  readonly #bySocket = new WeakMap<Duplex, Connection>();
+
+  of(socket: Duplex): Connection {
+    let connection = this.#bySocket.get(socket);
+    if (connection === undefined) {
+      connection = { openCount: 0, failBody: undefined };
+      this.#bySocket.set(socket, connection);
+    }
+    return connection;
+  }
+}

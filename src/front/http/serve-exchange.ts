@@ -1,0 +1,133 @@
+import type { Clock } from "../../core/clock.ts";
+import type { Dispatcher } from "../../dispatch/dispatcher.ts";
+import type { BlockHasher } from "../../request/block-hasher.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import { kindOf, parseRequest } from "../../request/parse-request.ts";
+import type { BodyBudget } from "./body-budget.ts";
+import type { ClientExchange } from "./client-exchange.ts";
+import { bodyHeadersFault, collectBody } from "./collect-body.ts";
+import type { Connection } from "./connection.ts";
+import type { FrontPool } from "./front-pool.ts";
+import { modelNotFound } from "./model-not-found.ts";
+import { modelAnswer, modelListAnswer } from "./models-answer.ts";
+import { findRoute } from "./route.ts";
+
+/** What requests are served with. */
+export interface ServeContext {
+  readonly pools: readonly FrontPool[];
+  readonly dispatcher: Dispatcher;
+  readonly hasher: BlockHasher;
+  readonly clock: Clock;
+  readonly budget: BodyBudget;
+  readonly bodyBytesMax: number;
+  /** Read for each request: from some moment on all are refused. */
+  isDraining(): boolean;
+}
+
+/** Takes one request to its answer or to the dispatcher; resolves when the exchange is over. */
+export async function serveExchange(
+  exchange: ClientExchange,
+  connection: Connection,
+  context: ServeContext,
+): Promise<void> {
+  const { request } = exchange;
+  if (context.isDraining()) {
+    const message = "the router is shutting down; try another one";
+    const headers = { connection: "close" };
+    return exchange.reject({ reason: "draining", message }, { headers });
+  }
+  // RFC 9112 3.2; the server's own check would answer without a body.
+  if (request.headers.host === undefined && request.httpVersion === "1.1") {
+    return exchange.reject({ reason: "invalid-request", message: "the Host header is missing" });
+  }
+  const route = findRoute(request.method ?? "", request.url ?? "", context.pools);
+  if (route.kind === "refused") {
+    const headers = route.allow === undefined ? {} : { allow: route.allow };
+    return exchange.reject(route.rejection, { headers });
+  }
+  exchange.facts.pool = route.pool?.key;
+  const pools = route.pool === undefined ? context.pools : [route.pool];
+  switch (route.kind) {
+    case "models":
+      return exchange.answer(modelListAnswer(pools));
+    case "model": {
+      const answer = modelAnswer(pools, route.id);
+      if (answer !== undefined) return exchange.answer(answer);
+      return exchange.reject(modelNotFound(route.id, pools), { param: "model" });
+    }
+    case "inference":
+      exchange.facts.path = route.path.split("?", 1)[0] ?? "";
+      return await serveInference(exchange, connection, { ...context, pools }, route.path);
+  }
+}
+
+async function serveInference(
+  exchange: ClientExchange,
+  connection: Connection,
+  context: ServeContext,
+  path: string,
+): Promise<void> {
+  const { request, facts } = exchange;
+  const { budget, bodyBytesMax } = context;
+  const fault = bodyHeadersFault(request, bodyBytesMax);
+  if (fault !== undefined) return exchange.reject(fault);
+  const onRoom = (): void => exchange.askForBody();
+  const body = await collectBody(request, { bodyBytesMax, budget, connection, onRoom });
+  if (body.kind === "client-left") return exchange.left();
+  if (body.kind === "rejected") return exchange.reject(body.rejection);
+  try {
+    facts.requestBytes = body.bytes.length;
+    const { id } = exchange;
+    const received = { id, path, kind: kindOf(path), headers: request.headers, body: body.bytes };
+    const parsed = parseRequest(received, context.hasher);
+    if (parsed.kind === "invalid") {
+      const rejection = { reason: "invalid-request", message: parsed.message } as const;
+      return exchange.reject(rejection, { param: parsed.param });
+    }
+    await decideAndDispatch(exchange, context, parsed.request, body.bytes);
+  } finally {
+    budget.give(body.takenBytes);
+  }
+}
+
+async function decideAndDispatch(
+  exchange: ClientExchange,
+  context: ServeContext,
+  request: InferenceRequest,
+  body: Uint8Array,
+): Promise<void> {
+  const { facts, arrivedAtMs, arrivedWallMs, response } = exchange;
+  const { model } = request;
+  facts.isStreaming = request.isStreaming;
+  facts.promptBytes = request.prompt.sizeBytes;
+  const pool = context.pools.find((known) => known.serves(model));
+  if (pool === undefined) {
+    return exchange.reject(modelNotFound(model, context.pools), { param: "model" });
+  }
+  facts.pool = pool.key;
+  facts.model = model;
+  const admission = pool.core.arrive(request, context.clock.nowMs());
+  const { decision } = admission;
+  if (decision !== undefined) facts.decisionId = `${pool.key}.${decision}`;
+  if (admission.kind === "queued") {
+    // Nothing here waits for a later decision, so the queue's end is the request's.
+    const message = "the pool is saturated; try again later";
+    return exchange.reject({ reason: "overloaded", message });
+  }
+  if (admission.kind === "rejected") return exchange.reject(admission.rejection);
+  exchange.handOver();
+  await context.dispatcher.dispatch({
+    core: pool.core,
+    pool: pool.key,
+    model,
+    request,
+    plan: admission.plan,
+    decision: admission.decision,
+    decisionId: `${pool.key}.${admission.decision}`,
+    headers: exchange.request.headers,
+    body,
+    response,
+    arrivedAtMs,
+    arrivedWallMs,
+  });
+}

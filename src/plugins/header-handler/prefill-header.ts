@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { definePlugin, type PluginDefinition } from "../../plugin/define-plugin.ts";
+import { paramsOf } from "../../plugin/params.ts";
+import { requestedStage } from "../../plugin/request-attribute.ts";
+
+/** Header that tells the decode-side sidecar which prefill endpoints to use (llm-d: `host:port`). */
+const PREFILLER_HEADER = "x-prefiller-host-port";
+/** Header by which a client asks for one stage alone; its value was checked when the request was read. */
+const STAGE_HEADER = "x-prefill";
+
+/** Reads the client's `X-Prefill` and writes the chosen prefill endpoints for the sidecar. */
+export const prefillHeaderHandler: PluginDefinition = definePlugin({
+  type: "prefill-header-handler",
+  stability: "deprecated",
+  roles: ["onRequest", "onPlan"],
+  produces: [requestedStage],
+  params: paramsOf(z.strictObject({ prefillProfile: z.string().min(1).default("prefill") })),
+  create: (_params, handle) => ({
+    onRequest(request, attributes) {
+      const asked = request.header(STAGE_HEADER)?.toLowerCase();
+      if (asked === "true") attributes.set(requestedStage, "prefill");
+      if (asked === "false") attributes.set(requestedStage, "decode");
+    },
+    onPlan(_cycle, plan) {
+      if (plan.prefill.length === 0) return;
+      const ranked = plan.prefill
+        .slice(0, handle.prefillCandidates)
+        .map((slot) => handle.endpoints.address(slot));
+      plan.setHeader(PREFILLER_HEADER, ranked.join(","));
+    },
+  }),
+});

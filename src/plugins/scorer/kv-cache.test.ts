@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { EndpointTraits } from "../../../test/fixtures/endpoint-with.ts";
+import { scoresFor } from "../../../test/fixtures/plugin-bench.ts";
+import { ConfigError } from "../../core/config-error.ts";
+import type { KvBlockView } from "../../endpoints/block-index.ts";
+import { kvCacheScorer } from "./kv-cache.ts";
+
+/** Ratios by slot as the KV-event index would give them; NaN reports nothing. */
+function reporting(...ratios: number[]): KvBlockView {
+  return {
+    isReporting: (slot) => !Number.isNaN(ratios[slot] ?? Number.NaN),
+    matchRatios: (_prompt, bySlot) => {
+      for (let slot = 0; slot < bySlot.length; slot++) bySlot[slot] = ratios[slot] ?? Number.NaN;
+    },
+  };
+}
+
+const { NaN: silent } = Number;
+const USED: readonly EndpointTraits[] = [{ kv: 0.75 }, { kv: 0.5 }, { kv: 0 }];
+
+const cases: readonly {
+  name: string;
+  mode?: string;
+  endpoints?: readonly EndpointTraits[];
+  ratios?: readonly number[];
+  want: readonly number[];
+}[] = [
+  { name: "auto: nobody reports, free cache counts", want: [0.25, 0.5, 1] },
+  { name: "auto: everybody reports, held blocks count", ratios: [0.5, 0, 1], want: [0.5, 0, 1] },
+  {
+    name: "auto: one candidate that reports nothing makes all fall back",
+    ratios: [0.5, silent, 1],
+    want: [0.25, 0.5, 1],
+  },
+  { name: "auto: nobody is left", endpoints: [], want: [] },
+  {
+    name: "auto: what was never scraped is half",
+    endpoints: [{ kv: 0.75 }, {}],
+    want: [0.25, 0.5],
+  },
+  { name: "auto: a single candidate", endpoints: [{ kv: 0.75 }], want: [0.25] },
+  { name: "auto: equal usage is equal", endpoints: [{ kv: 0.5 }, { kv: 0.5 }], want: [0.5, 0.5] },
+  { name: "auto: a full cache is 0", endpoints: [{ kv: 1 }, { kv: 0 }], want: [0, 1] },
+  {
+    name: "match: one that reports nothing is half, whatever its usage",
+    mode: "match",
+    ratios: [0.25, silent, 1],
+    want: [0.25, 0.5, 1],
+  },
+  { name: "match: nobody reports", mode: "match", want: [0.5, 0.5, 0.5] },
+  {
+    name: "utilization: reported blocks do not matter",
+    mode: "utilization",
+    ratios: [1, 1, 0],
+    want: [0.25, 0.5, 1],
+  },
+];
+for (const { name, mode, endpoints = USED, ratios = [], want } of cases) {
+  test(`kv-cache-scorer: ${name}`, () => {
+    const parameters = mode === undefined ? undefined : { mode };
+    const kvBlocks = reporting(...ratios);
+    assert.deepEqual(scoresFor(kvCacheScorer, endpoints, { parameters, kvBlocks }), want);
+  });
+}
+
+test("kv-cache-scorer: an unknown mode lists the known ones", () => {
+  assert.throws(
+    () => kvCacheScorer.configure({ mode: "best" }),
+    (error) =>
+      error instanceof ConfigError && error.faults[0]?.allowed?.join() === "auto,match,utilization",
+  );
+});

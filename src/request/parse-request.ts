@@ -1,0 +1,101 @@
+import { modelName, type RequestId } from "../core/brand.ts";
+import type { BlockHasher } from "./block-hasher.ts";
+import type { InferenceRequest, RequestKind } from "./inference-request.ts";
+import { BytesPrompt } from "./prompt.ts";
+import { isRecord, promptBytesOf } from "./prompt-bytes.ts";
+
+/** Headers as a front holds them: lower-case names, several values joined or listed. */
+export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** A received request, before anybody looked into it. */
+export interface ReceivedRequest {
+  readonly id: RequestId;
+  /** Path for the engine, with its query. */
+  readonly path: string;
+  readonly kind: RequestKind;
+  readonly headers: RequestHeaders;
+  readonly body: Uint8Array;
+}
+
+/** The request as scheduling sees it, or what is wrong with it in words that hold none of its content. */
+export type ParseResult =
+  | { readonly kind: "parsed"; readonly request: InferenceRequest }
+  | { readonly kind: "invalid"; readonly message: string; readonly param: string | null };
+
+/** Header by which a client asks for one stage alone; `true` is prefill, `false` decode. */
+export const STAGE_HEADER = "x-prefill";
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** What the path asks for. `path` may carry a query. */
+export function kindOf(path: string): RequestKind {
+  const [bare] = path.split("?", 1);
+  if (bare === "/v1/chat/completions") return "chat";
+  return bare === "/v1/completions" ? "completion" : "other";
+}
+
+/** Reads what scheduling needs out of the body; duplicate keys count as JSON.parse counts them, last wins. */
+export function parseRequest(received: ReceivedRequest, hasher: BlockHasher): ParseResult {
+  const body = decodeBody(received.body);
+  if (body === undefined) return invalid("the body is not a JSON object", null);
+  const model = body["model"];
+  if (typeof model !== "string" || model === "") return invalid("model is missing", "model");
+  const stage = headerValue(received.headers, STAGE_HEADER);
+  if (stage !== undefined && !/^(true|false)$/i.test(stage)) {
+    return invalid("X-Prefill must be true or false", null);
+  }
+  const prompts = promptBytesOf(received.kind, body);
+  if (typeof prompts === "string") {
+    return invalid(prompts, received.kind === "chat" ? "messages" : "prompt");
+  }
+  const cacheSalt = typeof body["cache_salt"] === "string" ? body["cache_salt"] : undefined;
+  const options = body["stream_options"];
+  const request: InferenceRequest = {
+    id: received.id,
+    kind: received.kind,
+    path: received.path,
+    model: modelName(model),
+    isStreaming: body["stream"] === true,
+    isUsageStreamed: isRecord(options) && options["include_usage"] === true,
+    maxOutputTokens: positive(body["max_completion_tokens"]) ?? positive(body["max_tokens"]),
+    bodyBytes: received.body.length,
+    prompt: new BytesPrompt(joined(prompts), { hasher, model, cacheSalt }),
+    header: (name) => headerValue(received.headers, name),
+  };
+  return { kind: "parsed", request };
+}
+
+function decodeBody(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(decoder.decode(bytes));
+    return isRecord(value) ? value : undefined;
+  } catch {
+    // Not UTF-8 or not JSON: the caller answers 400 without repeating what came.
+    return undefined;
+  }
+}
+
+function headerValue(headers: RequestHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "object" ? value.join(", ") : value;
+}
+
+function positive(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : undefined;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function invalid(message: string, param: string | null): ParseResult {
+  return { kind: "invalid", message, param };
+}

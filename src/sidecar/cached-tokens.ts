@@ -1,0 +1,74 @@
+import { eventSpan, SseLines } from "../dispatch/sse-lines.ts";
+import { mayHoldUsage, readUsage } from "../dispatch/usage-reader.ts";
+import { findJsonMember, readJsonMembers } from "../request/json-members.ts";
+import { applyEdits, editMembers } from "../request/span-edit.ts";
+
+/**
+ * An answer with the cached tokens that the client is to see, and those that the decode engine
+ * counted.
+ */
+export interface RewrittenUsage {
+  readonly bytes: Uint8Array;
+  readonly decodeCachedTokens: number | null;
+}
+
+/**
+ * Puts the prefill leg's `cached_tokens` in place of the decode leg's: the decode engine counts
+ * what it
+ * fetched. Null leaves the text as it is. Bytes outside that one number never change.
+ */
+export function rewriteCachedTokens(json: Uint8Array, cachedTokens: number | null): RewrittenUsage {
+  const decodeCachedTokens = readUsage(json)?.cachedTokens ?? null;
+  const top = readJsonMembers(json);
+  const usageMember = top && findJsonMember(top, "usage");
+  const usage = usageMember && readJsonMembers(json, usageMember.valueStart, usageMember.valueEnd);
+  if (usage === undefined || cachedTokens === null) return { bytes: json, decodeCachedTokens };
+  const member = findJsonMember(usage, "prompt_tokens_details");
+  const details = member && readJsonMembers(json, member.valueStart, member.valueEnd);
+  const count = String(cachedTokens);
+  const edits =
+    details === undefined
+      ? editMembers(usage, new Map([["prompt_tokens_details", `{"cached_tokens":${count}}`]]))
+      : editMembers(details, new Map([["cached_tokens", count]]));
+  return { bytes: applyEdits(json, edits), decodeCachedTokens };
+}
+
+/** Rewrites the usage chunk of a stream; other lines leave as soon as they are whole. */
+export class EventUsageRewriter {
+  readonly #lines = new SseLines();
+  readonly #cachedTokens: number | null;
+  #decodeCachedTokens: number | null = null;
+
+  constructor(cachedTokens: number | null) {
+    this.#cachedTokens = cachedTokens;
+  }
+
+  /** What the decode engine counted; known once its usage chunk has passed. */
+  get decodeCachedTokens(): number | null {
+    return this.#decodeCachedTokens;
+  }
+
+  /** The bytes that can leave; at most one unfinished line is held. */
+  push(chunk: Buffer): Buffer {
+    const out: Uint8Array[] = [];
+    this.#lines.push(chunk, (line, isWhole) => out.push(this.#rewrite(line, isWhole)));
+    return Buffer.concat(out);
+  }
+
+  /** The bytes that a stream left behind at its end. */
+  flush(): Buffer {
+    const out: Uint8Array[] = [];
+    this.#lines.flush((line, isWhole) => out.push(this.#rewrite(line, isWhole)));
+    return Buffer.concat(out);
+  }
+
+  #rewrite(line: Buffer, isWhole: boolean): Uint8Array {
+    const span = isWhole ? eventSpan(line) : undefined;
+    if (span === undefined) return line;
+    const json = line.subarray(span.start, span.end);
+    if (!mayHoldUsage(json)) return line;
+    const { bytes, decodeCachedTokens } = rewriteCachedTokens(json, this.#cachedTokens);
+    this.#decodeCachedTokens = decodeCachedTokens ?? this.#decodeCachedTokens;
+    return Buffer.concat([line.subarray(0, span.start), bytes, line.subarray(span.end)]);
+  }
+}

@@ -1,0 +1,73 @@
+import { type DestinationStream, pino, stdTimeFunctions } from "pino";
+import type { ExchangeReport, PdOutcome } from "../core/exchange-report.ts";
+
+/** Writes one JSON line for each finished request. */
+export interface AccessLog {
+  write(report: ExchangeReport): void;
+}
+
+const PATH_CHARACTERS_MAX = 200;
+
+/** Lines hold sizes, times and names of the configuration, never prompt text or unchecked client text. */
+export function createAccessLog(stream: DestinationStream): AccessLog {
+  const options = {
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    // All lines are of one level; the event tells them from those of the operational log.
+    formatters: { level: () => ({ event: "request" }) },
+  };
+  const logger = pino(options, stream);
+  return { write: (report) => logger.info(lineOf(report)) };
+}
+
+function lineOf(report: ExchangeReport): object {
+  const { outcome, how, rejection } = report;
+  const { usage } = outcome;
+  return {
+    requestId: report.requestId,
+    pool: report.pool,
+    model: report.model,
+    path: checkedPath(report.path),
+    status: outcome.status,
+    how,
+    rejection,
+    endpoint: report.endpoint,
+    prefillEndpoint: report.prefillEndpoint,
+    decision: report.decisionId,
+    isStreaming: report.isStreaming,
+    requestBytes: report.requestBytes,
+    promptBytes: report.promptBytes,
+    responseBytes: outcome.responseBytes,
+    promptTokens: usage.promptTokens,
+    completionTokens: usage.completionTokens,
+    cachedTokens: usage.cachedTokens,
+    ttftMs: rounded(outcome.ttftMs),
+    itlMs: rounded(outcome.itlMs),
+    e2eMs: rounded(outcome.e2eMs),
+    wallMs: rounded(outcome.wallMs),
+    retries: outcome.retryCount,
+    pd: outcome.pd === undefined ? undefined : pdOf(outcome.pd),
+  };
+}
+
+/** A path of plain characters without its query; null for any other, which no engine would know. */
+function checkedPath(path: string): string | null {
+  const [bare = ""] = path.split("?", 1);
+  return bare.length <= PATH_CHARACTERS_MAX && /^[\w/.~-]*$/.test(bare) ? bare : null;
+}
+
+function pdOf(pd: PdOutcome): object {
+  // The reason comes from a sidecar's header.
+  const isToken = pd.reason !== null && /^[\w.-]{1,64}$/.test(pd.reason);
+  return {
+    ...pd,
+    reason: isToken ? pd.reason : null,
+    prefillMs: rounded(pd.prefillMs),
+    kvMs: rounded(pd.kvMs),
+  };
+}
+
+/** Microseconds are as fine as any of the times is. */
+function rounded(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms * 1000) / 1000;
+}

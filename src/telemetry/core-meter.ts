@@ -1,0 +1,75 @@
+import type { CounterName, HistogramName, Meter, MetricLabels } from "../core/meter.ts";
+import type { Instruments } from "./instruments.ts";
+import { METRIC_TABLE, type MetricKey } from "./metric-table.ts";
+
+/** Gives what the deterministic zone counts its exported names; times become seconds. */
+export class CoreMeter implements Meter {
+  readonly #instruments: Instruments;
+
+  constructor(instruments: Instruments) {
+    this.#instruments = instruments;
+  }
+
+  count(name: CounterName, labels: MetricLabels, by = 1): void {
+    switch (name) {
+      case "decisions":
+        this.#decided(labels, by);
+        break;
+      case "pd-decisions":
+        this.#count("disaggDecisions", labels, by);
+        this.#count("pdDecisions", labels, by);
+        break;
+      case "rejections":
+        // Refusals are counted from their report, which knows those of the front too.
+        break;
+      case "plugin-failures":
+        this.#count("pluginFailures", labels, by);
+        break;
+      case "endpoint-changes":
+        this.#count("endpointChanges", labels, by);
+        break;
+      case "decision-rows-expired":
+        this.#count("expiredDecisions", labels, by);
+        break;
+    }
+  }
+
+  observe(name: HistogramName, labels: MetricLabels, value: number): void {
+    switch (name) {
+      case "decision-ms":
+        this.#observe("schedulerSeconds", labels, value / 1000);
+        break;
+      case "plugin-ms":
+        this.#observe("pluginSeconds", labels, value / 1000);
+        break;
+      case "prefix-hit-ratio":
+        this.#observe("prefixHitRatio", labels, value);
+        break;
+      case "prefix-hit-bytes":
+        this.#observe("prefixHitBytes", labels, value);
+        break;
+    }
+  }
+
+  #decided(labels: MetricLabels, by: number): void {
+    const { endpoint, stages, ...rest } = labels;
+    const attempt = { ...rest, status: "success", endpoint_name: endpoint ?? "" };
+    this.#count("schedulerAttempts", attempt, by);
+    if (stages === undefined) return;
+    this.#count("disaggDecisions", { ...rest, decision_type: stages }, by);
+    this.#count("pdDecisions", { ...rest, decision_type: stages }, by);
+  }
+
+  #count(key: MetricKey, labels: MetricLabels, by: number): void {
+    this.#instruments.count(key, pick(labels, METRIC_TABLE[key].labels), by);
+  }
+
+  #observe(key: MetricKey, labels: MetricLabels, value: number): void {
+    this.#instruments.observe(key, pick(labels, METRIC_TABLE[key].labels), value);
+  }
+}
+
+/** Just the metric's own labels: prom-client refuses others, and an absent one is empty. */
+function pick(labels: MetricLabels, names: readonly string[]): MetricLabels {
+  return Object.fromEntries(names.map((name) => [name, labels[name] ?? ""]));
+}
