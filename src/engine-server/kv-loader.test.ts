@@ -109,14 +109,25 @@ test("kv-loader: a stream carries the cost of its load in its head", async (t) =
   assert.match(await answer.text(), /data: \[DONE\]\n\n$/);
 });
 
-test("kv-loader: a prompt that is cached here moves nothing and frees the holder", async (t) => {
-  const { prefill, decode } = await pairFor(t);
+test("kv-loader: a prompt that is cached here moves nothing and frees the holder at once", async (t) => {
+  const clock = new SteppedClock();
+  const prefill = await engineFor(t, { isKvConnectorEnabled: true });
+  const decode = await engineFor(t, { clock, timeScale: 1, isKvConnectorEnabled: true });
   const prompt = PROMPT.slice(0, 16 * 4 * 10);
-  await (await decodeOf(decode, null, { prompt })).text();
-  const answer = await decodeOf(decode, await prefillOf(prefill, prompt), { prompt });
+  const decoded = async (params: unknown, isHolderWatched: boolean): Promise<Response> => {
+    const asked = decodeOf(decode, params, { prompt });
+    await until(() => decode.counts()?.sequences === 1);
+    clock.advance(1);
+    // The answer needs many milliseconds more of a clock that stands.
+    if (isHolderWatched) await until(() => heldBlocks(prefill) === 0);
+    assert.equal(decode.counts()?.sequences, 1);
+    clock.advance(1000);
+    return asked;
+  };
+  await (await decoded(null, false)).text();
+  const answer = await decoded(await prefillOf(prefill, prompt), true);
   assert.equal(answer.headers.get("x-switchyard-kv"), null);
   assert.ok((await jsonOf(answer)).usage.prompt_tokens_details.cached_tokens > 0);
-  await until(() => heldBlocks(prefill) === 0);
 });
 
 test("kv-loader: two loads at one time share the card one after the other", async (t) => {

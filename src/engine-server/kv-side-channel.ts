@@ -65,11 +65,13 @@ function offerOf(parts: SideChannelParts, handle: KvHandle, bytes: number): KvOf
   const { engineId, driver, clock, nic } = parts;
   const held = driver.kvHeld(handle);
   if (held === undefined) return "the blocks are unknown or expired";
-  if (!(bytes > 0)) return { engineId, ...held, waitUs: 0, transferUs: 0 };
+  const { tokenCount, blockCount } = held;
+  const facts = { engineId, tokenCount, blockCount };
+  if (!(bytes > 0)) return { ...facts, waitUs: 0, transferUs: 0 };
   const link = linkOf(parts.link);
   if (typeof link === "string") return `the holder has no transport: ${link}`;
   const nowUs = clock.nowMs() * 1000;
   const durationUs = transferUs(link, bytes);
   const waitUs = nic.reserve(nowUs, durationUs) - nowUs;
-  return { engineId, ...held, waitUs, transferUs: durationUs };
+  return { ...facts, waitUs, transferUs: durationUs };
 }

@@ -29,7 +29,10 @@ export class Scheduler {
   /** Loaded. They own their blocks, so they go first: behind a head that needs those they would never start. */
   readonly #loaded: Sequence[] = [];
   #budget = 0;
+  /** Prompt tokens of the step's decodes. */
+  #sharableTokens = 0;
   #preemptions = 0;
+  #hasPreempted = false;
   #prefixQueries = 0;
   #prefixHits = 0;
 
@@ -82,21 +85,22 @@ export class Scheduler {
   /** Chooses what the step starting at `atUs` computes; false when there is nothing. */
   planStep(atUs: number, sink: EngineSink): boolean {
     resetLoad(this.load);
+    this.#sharableTokens = 0;
     this.#budget = this.#config.maxNumBatchedTokens;
     const preemptionsBefore = this.#preemptions;
     this.#continueRunning();
-    const hasPreempted = this.#preemptions > preemptionsBefore;
+    this.#hasPreempted = this.#preemptions > preemptionsBefore;
     // vLLM admits nobody in a step that preempted; with nothing left to run there is no other step.
-    if (!hasPreempted || this.running.length === 0) this.#admit(atUs, sink);
-    // New tokens of a decode run go to blocks of their own, so this holds for all its steps.
+    if (!this.#hasPreempted || this.running.length === 0) this.#admit(atUs, sink);
+    // Others than decodes share too, but nobody shares what was generated; both bounds hold for a whole run.
     const sharedTokens = this.#kv.pool.sharedCount * this.#config.blockTokens;
-    this.load.sharedContextTokens = Math.min(this.load.decodeContextTokens, sharedTokens);
+    this.load.sharedContextTokens = Math.min(this.#sharableTokens, sharedTokens);
     return this.load.sequences > 0;
   }
 
-  /** Whether the planned step is one token for each running sequence. */
-  get isDecodeOnly(): boolean {
-    return this.load.decodes === this.running.length;
+  /** Whether the next step is planned alike: one token for each running sequence, and nobody to admit. */
+  get isSteady(): boolean {
+    return this.load.decodes === this.running.length && !this.#hasPreempted;
   }
 
   #continueRunning(): void {
@@ -200,6 +204,7 @@ export class Scheduler {
     if (tokens === 1 && sequence.isEmitting) {
       load.decodes++;
       load.decodeContextTokens += computed;
+      this.#sharableTokens += sequence.promptTokens - 1;
     } else {
       load.prefillAttentionUs += this.#cost.prefillAttentionUs(tokens, computed);
     }

@@ -157,24 +157,26 @@ class VllmEngine implements EngineCore {
     invariant(untilUs >= this.#nowUs, `time went back from ${this.#nowUs} to ${untilUs} us`);
     this.#isAdvancing = true;
     try {
-      for (let at = this.#holds.nextExpiryUs; at <= untilUs; at = this.#holds.nextExpiryUs) {
-        this.#advanceSteps(at, sink);
+      for (;;) {
+        // What finishes on the way may hold blocks that expire before the end.
+        const limitUs = Math.min(untilUs, this.#holds.nextExpiryUs);
+        if (this.#moveOn(limitUs, sink)) continue;
+        if (this.#holds.nextExpiryUs > untilUs) break;
         this.#holds.releaseOldest();
-        this.#disturb(at);
+        this.#disturb(limitUs);
       }
-      this.#advanceSteps(untilUs, sink);
       this.#nowUs = untilUs;
     } finally {
       this.#isAdvancing = false;
     }
   }
 
-  #advanceSteps(untilUs: number, sink: EngineSink): void {
-    for (;;) {
-      if (this.#run !== undefined && !this.#follow(this.#run, untilUs, sink)) return;
-      if (this.#planUs === undefined || this.#planUs >= untilUs) return;
-      this.#plan(this.#planUs, sink);
-    }
+  /** Follows the run to its end, or plans the next; false when the limit came first. */
+  #moveOn(limitUs: number, sink: EngineSink): boolean {
+    if (this.#run !== undefined) return this.#follow(this.#run, limitUs, sink);
+    if (this.#planUs === undefined || this.#planUs >= limitUs) return false;
+    this.#plan(this.#planUs, sink);
+    return true;
   }
 
   /** Brings the run to the time; true when that ended it. */
@@ -229,8 +231,8 @@ class VllmEngine implements EngineCore {
 
   /** Steps that the planned batch can do unchanged. */
   #plannedSteps(): number {
-    const { running, isDecodeOnly } = this.#scheduler;
-    if (!isDecodeOnly) return 1;
+    const { running, isSteady } = this.#scheduler;
+    if (!isSteady) return 1;
     let steps = Number.POSITIVE_INFINITY;
     for (const { request, generated } of running) {
       steps = Math.min(steps, request.outputTokens - generated);

@@ -165,8 +165,8 @@ class Routes {
     const { method = "GET", url = "/", headers: received } = request;
     const length = received["content-length"];
     const hasBody = received["transfer-encoding"] !== undefined || Number(length ?? 0) > 0;
-    // The upstream client destroys a body that it did not need whole; the client's request must
-    // survive that.
+    // The upstream client destroys a body that it did not need whole; the server is still to read the
+    // client's request to its end.
     const body = hasBody ? request.pipe(new PassThrough()) : undefined;
     const changes = new Map(hasBody && length !== undefined ? [["content-length", length]] : []);
     const headers = forwardedHeaders(received, changes);
