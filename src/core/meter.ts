@@ -4,11 +4,9 @@ export type MetricLabels = Readonly<Record<string, string>>;
 /** Names of the numbers that the deterministic zone counts; `telemetry/` gives each its exported name. */
 export const COUNTERS = [
   "decisions",
-  "rejections",
   "plugin-failures",
-  "pd-decisions",
   "endpoint-changes",
-  "decision-rows-expired",
+  "exchanges-expired",
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 

@@ -21,6 +21,8 @@ export interface DispatchPlan {
   readonly advertised: number;
   /** Prefill choice, best first; empty when the request is not split. */
   readonly prefill: readonly Target[];
+  /** Encode choice, best first; empty without images, audio or video. */
+  readonly encode: readonly Target[];
   readonly legs: LegRunner;
   readonly setHeaders: ReadonlyMap<string, string>;
   /** Lower-case names of client headers that must not reach an engine. */

@@ -11,18 +11,31 @@ import {
 
 const NO_SLOTS: readonly number[] = [];
 
+/** What the handler made of the profiles. */
+export interface StageOutcomes {
+  readonly primary: ProfileOutcome | undefined;
+  readonly prefill: ProfileOutcome | undefined;
+  readonly encode: ProfileOutcome | undefined;
+  readonly primaryPort: number | undefined;
+}
+
 /** A plan while hooks may still change it. */
 export class PlanDraft implements PlanEditor {
   readonly primary: readonly number[];
   readonly prefill: readonly number[];
+  readonly encode: readonly number[];
   readonly #advertised: number;
+  readonly #primaryPort: number | undefined;
   readonly #headers = new Map<string, string>();
 
-  constructor(primary: ProfileOutcome | undefined, prefill: ProfileOutcome | undefined) {
+  constructor(stages: StageOutcomes) {
+    const { primary } = stages;
     invariant(primary?.kind === "picked", "the handler's primary profile picked nobody");
     this.primary = primary.slots;
     this.#advertised = primary.advertised;
-    this.prefill = prefill?.kind === "picked" ? prefill.slots : NO_SLOTS;
+    this.#primaryPort = stages.primaryPort;
+    this.prefill = stages.prefill?.kind === "picked" ? stages.prefill.slots : NO_SLOTS;
+    this.encode = stages.encode?.kind === "picked" ? stages.encode.slots : NO_SLOTS;
   }
 
   setHeader(name: string, value: string): void {
@@ -37,13 +50,20 @@ export class PlanDraft implements PlanEditor {
       address: endpoints.address(slot),
     });
     return {
-      primary: this.primary.map(toTarget),
+      primary: this.primary.map(toTarget).map((target) => this.#atPort(target)),
       advertised: this.#advertised,
       prefill: this.prefill.map(toTarget),
+      encode: this.encode.map(toTarget),
       legs,
       setHeaders: this.#headers,
       removeHeaders: ROUTING_HEADERS,
       edits: [],
     };
+  }
+
+  #atPort(target: Target): Target {
+    if (this.#primaryPort === undefined) return target;
+    const host = target.address.slice(0, target.address.lastIndexOf(":"));
+    return { ...target, address: `${host}:${this.#primaryPort}` };
   }
 }

@@ -9,6 +9,7 @@ const HOOKS = [
   "admit",
   "onPlan",
   "onRetry",
+  "onResponseHead",
   "onFirstByte",
   "onEnd",
   "onEndpoint",

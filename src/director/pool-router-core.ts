@@ -1,57 +1,31 @@
-import type { EndpointId } from "../core/brand.ts";
-import type { Clock } from "../core/clock.ts";
+import type { EndpointId, ProfileName } from "../core/brand.ts";
 import type { Outcome } from "../core/exchange-report.ts";
 import type { Json } from "../core/json.ts";
 import type { KvEvent } from "../core/kv-event.ts";
-import type { Log } from "../core/log.ts";
-import type { Meter } from "../core/meter.ts";
 import type { EndCause, Rejection } from "../core/rejection.ts";
-import { BYTES_PER_TOKEN } from "../core/tokenizer.ts";
 import type { BlockIndex } from "../endpoints/block-index.ts";
 import { EndpointStore } from "../endpoints/endpoint-store.ts";
 import type { EndpointChange, EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
 import { KvEventIndex } from "../endpoints/kv-event-index.ts";
 import { LoadTracker } from "../endpoints/load-tracker.ts";
 import { LruBlockIndex } from "../endpoints/lru-block-index.ts";
+import type { ProfileOutcome } from "../plugin/cycle.ts";
 import { Instrument } from "../plugin/instrument.ts";
 import type { EndpointStep, Exchange, HandlerResult } from "../plugin/plugin-instance.ts";
-import { type BlockHasher, chainSeed } from "../request/block-hasher.ts";
+import { chainSeed } from "../request/block-hasher.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import { DecisionRing } from "../scheduling/decision-ring.ts";
 import { ProfileRunner } from "../scheduling/run-profile.ts";
 import { Scheduler } from "../scheduling/schedule.ts";
-import type { LegRunner, Target } from "./dispatch-plan.ts";
+import { chargedTokens, promptTokensOf } from "./charged-tokens.ts";
+import type { Target } from "./dispatch-plan.ts";
 import { ExchangeTable, type LiveExchange } from "./exchange-table.ts";
 import { PlanDraft } from "./plan-draft.ts";
 import { PluginHooks } from "./plugin-hooks.ts";
-import { makePlugins, type PoolBlueprint, type PoolPlugins } from "./pool-plugins.ts";
+import { makePlugins, type PoolPlugins } from "./pool-plugins.ts";
+import type { PoolRouterOptions } from "./pool-router-options.ts";
 import type { Admission, DecisionNumber, RouterCore } from "./router-core.ts";
 import { RouterCycle } from "./router-cycle.ts";
-
-/** What a pool's router needs of the world, and its limits. */
-export interface PoolRouterOptions {
-  /** Unique name of the pool; decision ids begin with it. */
-  readonly pool: string;
-  readonly blueprint: PoolBlueprint;
-  /** Model of the pool: seeds the chains of engines' KV events. */
-  readonly model: string;
-  readonly hasher: BlockHasher;
-  readonly meter: Meter;
-  readonly log: Log;
-  /** Fine clock for plugin timing; undefined in virtual time. */
-  readonly stopwatch: Clock | undefined;
-  readonly seed: number;
-  readonly legs: LegRunner;
-  readonly prefillCandidates: number;
-  /** Adds what was sent since the last scrape to the engine's figures. */
-  readonly isCorrectingMetrics: boolean;
-  readonly retryLimit: number;
-  readonly inFlightMax: number;
-  /** An exchange without end is given up after this long. */
-  readonly exchangeTimeoutMs: number;
-  readonly decisionCapacity: number;
-  readonly decisionBytesMax: number;
-}
 
 /** Size of one plugin's block index. */
 export interface IndexSize {
@@ -100,6 +74,7 @@ export class PoolRouterCore implements RouterCore {
       log,
       meter,
       prefillCandidates: options.prefillCandidates,
+      find: (other) => this.plugins.all.find((plugin) => plugin.name === other)?.instance,
       createBlockIndex: (blocksPerEndpoint) => {
         const index = new LruBlockIndex(blocksPerEndpoint);
         this.#indexes.set(name, index);
@@ -166,7 +141,10 @@ export class PoolRouterCore implements RouterCore {
     if (next === undefined) return undefined;
     exchange.retryCount++;
     this.#load.release(exchange.charge);
-    exchange.charge = this.#load.charge(next.slot, promptTokensOf(exchange.request), nowMs);
+    const promptTokens = promptTokensOf(exchange.request);
+    // What the fallback holds of the prompt was not looked up for it, so it is charged the whole.
+    const tokens = { promptTokens, loadTokens: promptTokens };
+    exchange.charge = this.#load.charge(next.slot, tokens, nowMs);
     exchange.target = next;
     const record = this.decisions.record(decision);
     if (record !== undefined) {
@@ -176,6 +154,16 @@ export class PoolRouterCore implements RouterCore {
     const view = exchangeView(exchange, undefined);
     this.#hooks.run("onRetry", (plugin) => plugin.onRetry?.(view, failed.slot));
     return next;
+  }
+
+  responseHeaders(decision: DecisionNumber): ReadonlyMap<string, string> {
+    const headers = new Map<string, string>();
+    const exchange = this.#exchanges.find(decision);
+    if (exchange === undefined) return headers;
+    const view = exchangeView(exchange, undefined);
+    const head = { setHeader: (name: string, value: string) => headers.set(name, value) };
+    this.#hooks.run("onResponseHead", (plugin) => plugin.onResponseHead?.(view, head));
+    return headers;
   }
 
   firstByte(decision: DecisionNumber, _nowMs: number): void {
@@ -214,13 +202,16 @@ export class PoolRouterCore implements RouterCore {
     if (done.kind === "added") this.#load.reset(done.slot);
     this.#forget(done.slot, done.kind);
     const id = change.kind === "added" ? change.endpoint.id : change.id;
+    this.#options.meter.count("endpoint-changes", { change: done.kind });
     this.#options.log.info(`endpoint-${done.kind}`, { pool: this.#options.pool, endpoint: id });
   }
 
   health(slot: number, isReady: boolean, _nowMs: number): void {
     if (!this.#store.setReady(slot, isReady)) return;
     if (!isReady) this.#forget(slot, "ejected");
-    const event = isReady ? "endpoint-ready" : "endpoint-ejected";
+    const change = isReady ? "ready" : "ejected";
+    this.#options.meter.count("endpoint-changes", { change });
+    const event = `endpoint-${change}`;
     const fields = { pool: this.#options.pool, endpoint: this.#store.id(slot) };
     if (isReady) this.#options.log.info(event, fields);
     else this.#options.log.warn(event, fields);
@@ -279,6 +270,7 @@ export class PoolRouterCore implements RouterCore {
   }
 
   #refuse(decision: DecisionNumber, rejection: Rejection): Admission {
+    this.#options.meter.count("decisions", { status: "failure" });
     const record = this.decisions.record(decision);
     if (record !== undefined) {
       record.rejection = rejection;
@@ -294,22 +286,29 @@ export class PoolRouterCore implements RouterCore {
     nowMs: number,
   ): Admission {
     const cycle = this.#cycle;
-    const prefillOutcome = result.prefill === undefined ? undefined : cycle.outcome(result.prefill);
-    const draft = new PlanDraft(cycle.outcome(result.primary), prefillOutcome);
+    const outcomeOf = (profile: ProfileName | undefined): ProfileOutcome | undefined =>
+      profile === undefined ? undefined : cycle.outcome(profile);
+    const draft = new PlanDraft({
+      primary: outcomeOf(result.primary),
+      prefill: outcomeOf(result.prefill),
+      encode: outcomeOf(result.encode),
+      primaryPort: result.primaryPort,
+    });
     this.#hooks.run("onPlan", (plugin) => plugin.onPlan?.(cycle, draft));
     const plan = draft.toPlan(this.#store, this.#options.legs);
     const target = plan.primary[0] as Target;
     const prefill = plan.prefill[0];
-    const promptTokens = promptTokensOf(request);
     this.#exchanges.add({
       decision,
       request,
       plan,
       startedAtMs: nowMs,
       target,
-      charge: this.#load.charge(target.slot, promptTokens, nowMs),
+      charge: this.#load.charge(target.slot, chargedTokens(cycle, target.slot), nowMs),
       prefillCharge:
-        prefill === undefined ? undefined : this.#load.charge(prefill.slot, promptTokens, nowMs),
+        prefill === undefined
+          ? undefined
+          : this.#load.charge(prefill.slot, chargedTokens(cycle, prefill.slot), nowMs),
       retryCount: 0,
       isAnswered: false,
     });
@@ -319,6 +318,8 @@ export class PoolRouterCore implements RouterCore {
       record.prefillEndpoint = prefill?.id;
     }
     this.#options.meter.count("decisions", {
+      status: "success",
+      model: request.model,
       endpoint: target.id,
       stages: prefill === undefined ? "decode-only" : "prefill-decode",
     });
@@ -328,6 +329,7 @@ export class PoolRouterCore implements RouterCore {
   #end(decision: DecisionNumber, how: EndCause, outcome: Outcome | undefined): void {
     const exchange = this.#exchanges.take(decision);
     if (exchange === undefined) return;
+    if (how === "expired") this.#options.meter.count("exchanges-expired", {});
     this.#load.release(exchange.charge);
     if (exchange.prefillCharge !== undefined && !exchange.isAnswered) {
       this.#load.release(exchange.prefillCharge);
@@ -373,10 +375,6 @@ function factsOf(request: InferenceRequest) {
     promptBytes: request.prompt.sizeBytes,
     bodyBytes: request.bodyBytes,
   };
-}
-
-function promptTokensOf(request: InferenceRequest): number {
-  return Math.ceil(request.prompt.sizeBytes / BYTES_PER_TOKEN);
 }
 
 function exchangeView(exchange: LiveExchange, outcome: Outcome | undefined): Exchange {

@@ -37,6 +37,8 @@ export interface RouterCore {
    * choice stays. Undefined when no fallback is left or the retry limit is reached.
    */
   retry(decision: DecisionNumber, failed: Target, nowMs: number): Target | undefined;
+  /** Headers that plugins add to the answer; asked for before its head is sent. */
+  responseHeaders(decision: DecisionNumber): ReadonlyMap<string, string>;
   /** First byte of the answer's body. */
   firstByte(decision: DecisionNumber, nowMs: number): void;
   /** Called exactly once for each decided request. An unknown number is ignored: it expired. */

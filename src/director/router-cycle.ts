@@ -20,6 +20,8 @@ export class RouterCycle implements SchedulableCycle {
   nowMs = 0;
   readonly #seed: number;
   readonly #attributes = new Map<RequestAttribute<unknown>, unknown>();
+  /** What each producer set, where it said its name. */
+  readonly #byProducer = new Map<string, Map<RequestAttribute<unknown>, unknown>>();
   #request: InferenceRequest | undefined;
 
   constructor(options: {
@@ -43,30 +45,40 @@ export class RouterCycle implements SchedulableCycle {
     this.nowMs = nowMs;
     this.profile = NO_PROFILE;
     this.rng.reseed(this.#seed, decision);
-    this.#attributes.clear();
+    this.#clear();
     this.outcomes.clear();
   }
 
   /** Lets go of the request, so that nothing keeps its prompt alive. */
   end(): void {
     this.#request = undefined;
-    this.#attributes.clear();
+    this.#clear();
   }
 
   column(attribute: NumericAttribute): Float64Array {
     return this.endpoints.column(attribute);
   }
 
-  get<T>(attribute: RequestAttribute<T>): T | undefined {
+  get<T>(attribute: RequestAttribute<T>, producer?: string): T | undefined {
+    const values = producer === undefined ? this.#attributes : this.#byProducer.get(producer);
     // The key carries the type of what `set` stored under it.
-    return this.#attributes.get(attribute) as T | undefined;
+    return values?.get(attribute) as T | undefined;
   }
 
-  set<T>(attribute: RequestAttribute<T>, value: T): void {
-    this.#attributes.set(attribute, value);
+  set<T>(attribute: RequestAttribute<T>, value: T, producer?: string): void {
+    if (!this.#attributes.has(attribute)) this.#attributes.set(attribute, value);
+    if (producer === undefined) return;
+    const own = this.#byProducer.get(producer) ?? new Map<RequestAttribute<unknown>, unknown>();
+    own.set(attribute, value);
+    this.#byProducer.set(producer, own);
   }
 
   outcome(profile: ProfileName): ProfileOutcome | undefined {
     return this.outcomes.get(profile);
+  }
+
+  #clear(): void {
+    this.#attributes.clear();
+    for (const own of this.#byProducer.values()) own.clear();
   }
 }

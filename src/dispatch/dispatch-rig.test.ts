@@ -93,6 +93,7 @@ export class RecordingCore {
         id: (slot) => endpointId(`engine-${slot}`),
         address: unused,
         labels: () => ({}),
+        lora: () => undefined,
         generation: () => 1,
         column: unused,
       },
@@ -101,6 +102,7 @@ export class RecordingCore {
         this.calls.push(`retry ${decision} ${failed.id}`);
         return this.#fallbacks.shift();
       },
+      responseHeaders: () => new Map(),
       firstByte: (decision) => this.calls.push(`firstByte ${decision}`),
       end: (decision, how, outcome) => {
         this.calls.push(`end ${decision} ${how}`);
@@ -163,6 +165,7 @@ export async function startRig(address: string, options: RigOptions = {}): Promi
     primary,
     advertised: 1,
     prefill: [],
+    encode: [],
     legs: "sidecar",
     setHeaders: new Map(),
     removeHeaders: [],
@@ -214,6 +217,7 @@ function jobOf(
       isStreaming: false,
       isUsageStreamed: false,
       maxOutputTokens: undefined,
+      mediaCount: 0,
       bodyBytes: body.length,
       prompt: { sizeBytes: 3, blocks: () => ({ hashes: new Uint32Array(0), blockCount: 0 }) },
       header: () => undefined,

@@ -288,7 +288,8 @@ export class Exchange implements UpstreamSink {
     if (prefillEndpoint !== undefined) {
       headers.push(["x-switchyard-prefill-endpoint", prefillEndpoint]);
     }
-    return headers;
+    const { core, decision } = this.#job;
+    return [...core.responseHeaders(decision), ...headers];
   }
 
   #wallMs(engineMs: number): number {

@@ -1,6 +1,6 @@
 import { type EndpointId, endpointId } from "../core/brand.ts";
 import { invariant } from "../core/invariant.ts";
-import type { EndpointChange, EndpointTable, Labels } from "./endpoint-table.ts";
+import type { EndpointChange, EndpointTable, Labels, LoraState } from "./endpoint-table.ts";
 import { NUMERIC_ATTRIBUTES, type NumericAttribute } from "./numeric-attribute.ts";
 
 /** What a change did; undefined when there was nothing to do. */
@@ -15,6 +15,7 @@ interface Row {
   generation: number;
   isPresent: boolean;
   isReady: boolean;
+  lora: LoraState | undefined;
 }
 
 const SLOTS_AT_START = 16;
@@ -61,6 +62,14 @@ export class EndpointStore implements EndpointTable {
     return this.#row(slot).generation;
   }
 
+  lora(slot: number): LoraState | undefined {
+    return this.#row(slot).lora;
+  }
+
+  setLora(slot: number, lora: LoraState): void {
+    this.#row(slot).lora = lora;
+  }
+
   column(attribute: NumericAttribute): Float64Array {
     const column = this.#columns.get(attribute);
     invariant(column !== undefined, `no column ${attribute.name}`);
@@ -84,7 +93,7 @@ export class EndpointStore implements EndpointTable {
     }
     const slot = this.#freeSlots.pop() ?? this.#newSlot();
     const row = this.#row(slot);
-    Object.assign(row, { id, address, labels, isPresent: true, isReady: false });
+    Object.assign(row, { id, address, labels, isPresent: true, isReady: false, lora: undefined });
     row.generation++;
     for (const column of this.#columns.values()) column[slot] = Number.NaN;
     this.#slotById.set(id, slot);
@@ -129,6 +138,7 @@ export class EndpointStore implements EndpointTable {
       generation: 0,
       isPresent: false,
       isReady: false,
+      lora: undefined,
     });
     if (slot >= this.#capacity) this.#grow();
     return slot;

@@ -24,8 +24,17 @@ export interface EndpointTable {
   labels(slot: number): Labels;
   /** Rises each time the slot is given to another endpoint. */
   generation(slot: number): number;
+  /** LoRA adapters of the engine as last scraped; undefined while unknown. */
+  lora(slot: number): LoraState | undefined;
   /** The column, indexed by slot; it is replaced when the table grows, so ask in each cycle. */
   column(attribute: NumericAttribute): Float64Array;
+}
+
+/** LoRA adapters of an engine (`vllm:lora_requests_info`). */
+export interface LoraState {
+  readonly adaptersMax: number;
+  readonly running: ReadonlySet<string>;
+  readonly waiting: ReadonlySet<string>;
 }
 
 /** An endpoint as discovery describes it. */
@@ -45,4 +54,5 @@ export interface MetricSample {
   /** When the scrape began: requests sent later are not in it. */
   readonly startedAtMs: number;
   readonly values: ReadonlyMap<NumericAttribute, number>;
+  readonly lora?: LoraState | undefined;
 }

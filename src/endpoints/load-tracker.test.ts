@@ -7,7 +7,7 @@ import {
 } from "../../test/fixtures/endpoint-with.ts";
 import { endpointId } from "../core/brand.ts";
 import { EndpointStore } from "./endpoint-store.ts";
-import { LoadTracker } from "./load-tracker.ts";
+import { type ChargedTokens, LoadTracker } from "./load-tracker.ts";
 import {
   inFlightRequests,
   kvCacheUsage,
@@ -44,32 +44,34 @@ function tracked(isCorrecting = true): Tracked {
 /** 1,000 tokens of KV cache, so that a prompt's tokens are thousandths. */
 const IDLE = { queue: 2, kv: 0.5, kvBlocks: 100, kvBlockTokens: 10 };
 
+const tokens = (count: number): ChargedTokens => ({ promptTokens: count, loadTokens: count });
+
 test("load-tracker: what was sent after a scrape began is added to it", () => {
   const { load, scrape, figures } = tracked();
   scrape(IDLE, 10);
-  load.charge(0, 100, 11);
-  load.charge(0, 50, 12);
+  load.charge(0, tokens(100), 11);
+  load.charge(0, tokens(50), 12);
   assert.deepEqual(figures(), { queue: 4, kv: 0.65, inFlight: 2 });
 });
 
 test("load-tracker: a request sent in the very millisecond of the scrape is not in it", () => {
   const { load, scrape, figures } = tracked();
   scrape(IDLE, 10);
-  load.charge(0, 100, 10);
+  load.charge(0, tokens(100), 10);
   assert.equal(figures().queue, 3);
 });
 
 test("load-tracker: a scrape that began after a send has seen it", () => {
   const { load, scrape, figures } = tracked();
   scrape(IDLE, 10);
-  load.charge(0, 100, 11);
+  load.charge(0, tokens(100), 11);
   scrape({ ...IDLE, queue: 7 }, 20);
   assert.deepEqual(figures(), { queue: 7, kv: 0.5, inFlight: 1 });
 });
 
 test("load-tracker: a scrape that began before a send keeps it", () => {
   const { load, scrape, figures } = tracked();
-  load.charge(0, 100, 11);
+  load.charge(0, tokens(100), 11);
   scrape(IDLE, 10);
   assert.deepEqual(figures(), { queue: 3, kv: 0.6, inFlight: 1 });
 });
@@ -77,7 +79,7 @@ test("load-tracker: a scrape that began before a send keeps it", () => {
 test("load-tracker: an answered request waits no longer, yet is in flight", () => {
   const { load, scrape, figures } = tracked();
   scrape(IDLE, 10);
-  const charge = load.charge(0, 100, 11);
+  const charge = load.charge(0, tokens(100), 11);
   load.answered(charge);
   load.answered(charge);
   assert.deepEqual(figures(), { queue: 2, kv: 0.5, inFlight: 1 });
@@ -88,34 +90,34 @@ test("load-tracker: an answered request waits no longer, yet is in flight", () =
 test("load-tracker: a request that ends without an answer leaves the correction", () => {
   const { load, scrape, figures } = tracked();
   scrape(IDLE, 10);
-  load.release(load.charge(0, 100, 11));
+  load.release(load.charge(0, tokens(100), 11));
   assert.deepEqual(figures(), { queue: 2, kv: 0.5, inFlight: 0 });
 });
 
 test("load-tracker: corrected KV usage ends at one", () => {
   const { load, scrape, figures } = tracked();
   scrape(IDLE, 10);
-  load.charge(0, 1_000_000, 11);
+  load.charge(0, tokens(1_000_000), 11);
   assert.equal(figures().kv, 1);
 });
 
 test("load-tracker: without a known capacity KV usage stands as scraped", () => {
   const { load, scrape, figures } = tracked();
   scrape({ queue: 0, kv: 0.25 }, 10);
-  load.charge(0, 100, 11);
+  load.charge(0, tokens(100), 11);
   assert.deepEqual(figures(), { queue: 1, kv: 0.25, inFlight: 1 });
 });
 
 test("load-tracker: what was never scraped stays unknown under load", () => {
   const { load, figures } = tracked();
-  load.charge(0, 100, 11);
+  load.charge(0, tokens(100), 11);
   assert.deepEqual(figures(), { queue: Number.NaN, kv: Number.NaN, inFlight: 1 });
 });
 
 test("load-tracker: a scrape without values says nothing, and keeps its age", () => {
   const { store, load, scrape, figures } = tracked();
   scrape(IDLE, 10);
-  load.charge(0, 100, 11);
+  load.charge(0, tokens(100), 11);
   scrape({}, 20);
   assert.equal(figures().queue, 3);
   assert.equal(store.column(scrapedAtMs)[0], 10);
@@ -131,7 +133,7 @@ test("load-tracker: an absent figure keeps its last value", () => {
 test("load-tracker: the scraped figures stand beside the corrected ones", () => {
   const { store, load, scrape } = tracked();
   scrape(IDLE, 10);
-  load.charge(0, 100, 11);
+  load.charge(0, tokens(100), 11);
   assert.equal(store.column(scrapedWaitingQueueDepth)[0], 2);
   assert.equal(store.column(scrapedKvCacheUsage)[0], 0.5);
 });
@@ -139,17 +141,17 @@ test("load-tracker: the scraped figures stand beside the corrected ones", () => 
 test("load-tracker: without correction the engine's figures stand and in-flight still counts", () => {
   const { load, scrape, figures } = tracked(false);
   scrape(IDLE, 10);
-  load.charge(0, 100, 11);
+  load.charge(0, tokens(100), 11);
   assert.deepEqual(figures(), { queue: 2, kv: 0.5, inFlight: 1 });
 });
 
 test("load-tracker: a charge of a slot's former endpoint touches nothing of the next one", () => {
   const { store, load, figures } = tracked();
-  const old = load.charge(0, 100, 1);
+  const old = load.charge(0, tokens(100), 1);
   store.apply({ kind: "removed", id: endpointId("a") });
   store.apply({ kind: "added", endpoint: endpointWith({ id: "b" }) });
   load.reset(0);
-  load.charge(0, 100, 2);
+  load.charge(0, tokens(100), 2);
   load.answered(old);
   load.release(old);
   assert.equal(figures().inFlight, 1);
@@ -157,7 +159,7 @@ test("load-tracker: a charge of a slot's former endpoint touches nothing of the 
 
 test("load-tracker: a second release is a programmer's error", () => {
   const { load } = tracked();
-  const charge = load.charge(0, 1, 1);
+  const charge = load.charge(0, tokens(1), 1);
   load.release(charge);
   assert.throws(() => load.release(charge), /below zero/);
 });

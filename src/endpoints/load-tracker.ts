@@ -3,6 +3,7 @@ import type { EndpointStore } from "./endpoint-store.ts";
 import type { MetricSample } from "./endpoint-table.ts";
 import {
   inFlightRequests,
+  inFlightTokens,
   kvBlockCount,
   kvBlockTokens,
   kvCacheUsage,
@@ -12,12 +13,18 @@ import {
   waitingQueueDepth,
 } from "./numeric-attribute.ts";
 
+/** Tokens of one request on one endpoint. */
+export type ChargedTokens = Pick<Charge, "promptTokens" | "loadTokens">;
+
 /** One request's weight on one endpoint, from dispatch until its release. */
 export interface Charge {
   readonly slot: number;
   readonly generation: number;
   readonly sentAtMs: number;
+  /** The whole prompt: it takes room in the KV cache. */
   readonly promptTokens: number;
+  /** What the endpoint has to compute or generate: its load until it answers. */
+  readonly loadTokens: number;
 }
 
 /**
@@ -39,13 +46,15 @@ export class LoadTracker {
   reset(slot: number): void {
     this.#unanswered[slot] = new Set();
     this.#store.column(inFlightRequests)[slot] = 0;
+    this.#store.column(inFlightTokens)[slot] = 0;
   }
 
-  charge(slot: number, promptTokens: number, nowMs: number): Charge {
+  charge(slot: number, tokens: ChargedTokens, nowMs: number): Charge {
     const generation = this.#store.generation(slot);
-    const charge: Charge = { slot, generation, sentAtMs: nowMs, promptTokens };
+    const charge: Charge = { slot, generation, sentAtMs: nowMs, ...tokens };
     this.#waiting(slot).add(charge);
     (this.#store.column(inFlightRequests)[slot] as number) += 1;
+    (this.#store.column(inFlightTokens)[slot] as number) += tokens.loadTokens;
     this.#correct(slot);
     return charge;
   }
@@ -53,7 +62,9 @@ export class LoadTracker {
   /** The endpoint began to answer: it no longer waits there. */
   answered(charge: Charge): void {
     if (!this.#isCurrent(charge)) return;
-    if (this.#waiting(charge.slot).delete(charge)) this.#correct(charge.slot);
+    if (!this.#waiting(charge.slot).delete(charge)) return;
+    (this.#store.column(inFlightTokens)[charge.slot] as number) -= charge.loadTokens;
+    this.#correct(charge.slot);
   }
 
   /** The request is done with the endpoint. Call once. */
@@ -74,6 +85,7 @@ export class LoadTracker {
       else if (attribute === kvCacheUsage) store.column(scrapedKvCacheUsage)[slot] = value;
       else store.column(attribute)[slot] = value;
     }
+    if (sample.lora !== undefined) store.setLora(slot, sample.lora);
     if (sample.values.size > 0) store.column(scrapedAtMs)[slot] = sample.startedAtMs;
     this.#correct(slot);
   }

@@ -21,6 +21,7 @@ export class LruBlockIndex implements BlockIndex {
   }
 
   record(hashes: Uint32Array, blocks: number, slot: number): void {
+    if (blocks === 0) return;
     let held = this.#bySlot[slot];
     if (held === undefined) {
       held = new BlockLru(this.#blocksPerEndpoint);

@@ -48,6 +48,13 @@ export const inFlightRequests: NumericAttribute = {
   source: "router",
 };
 
+/** Tokens of this router's requests that their endpoint has not begun to answer: prompt not cached there. */
+export const inFlightTokens: NumericAttribute = {
+  name: "inFlightTokens",
+  unit: "tokens",
+  source: "router",
+};
+
 /** `waitingQueueDepth` exactly as the engine reported it. */
 export const scrapedWaitingQueueDepth: NumericAttribute = {
   name: "scrapedWaitingQueueDepth",
@@ -73,6 +80,7 @@ export const NUMERIC_ATTRIBUTES: readonly NumericAttribute[] = [
   kvBlockCount,
   kvBlockTokens,
   inFlightRequests,
+  inFlightTokens,
   scrapedWaitingQueueDepth,
   scrapedKvCacheUsage,
   scrapedAtMs,

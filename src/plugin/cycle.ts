@@ -12,7 +12,8 @@ export interface RequestCycle extends AttributeWriter {
   /** Stream derived from (seed, decision number). */
   readonly rng: Rng;
   readonly endpoints: EndpointTable;
-  get<T>(attribute: RequestAttribute<T>): T | undefined;
+  /** What the named producer set; without a name, what was set first. */
+  get<T>(attribute: RequestAttribute<T>, producer?: string): T | undefined;
 }
 
 /** One run of one profile: what filters, scorers and pickers see. */

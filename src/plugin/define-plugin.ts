@@ -20,6 +20,8 @@ export interface PluginHandle {
   readonly kvBlocks: KvBlockView;
   readonly log: Log;
   readonly meter: Meter;
+  /** Another instance of the configuration; undefined while instances are still being made. */
+  find(name: string): PluginInstance | undefined;
   /** How many prefill endpoints a plan may name to the sidecar, best first. */
   readonly prefillCandidates: number;
   /** An index of its own that holds up to `blocksPerEndpoint` blocks for each endpoint. */
@@ -42,32 +44,44 @@ export interface PluginSource<Params> {
   readonly produces?: readonly RequestAttribute<unknown>[];
   /** Decodes `parameters` strictly; throws ConfigError with a path below `parameters`. */
   readonly params: (raw: unknown) => Params;
+  /** Other instances that the parameters name; loading checks that they are there and have the role. */
+  readonly references?: (params: Params) => readonly PluginReference[];
   /** Why the configured profiles do not suit it, if they do not. */
   readonly profilesFault?: (params: Params, profiles: readonly string[]) => string | undefined;
   readonly create: (params: Params, handle: PluginHandle) => PluginInstance;
 }
 
+/** A parameter that names another instance. */
+export interface PluginReference {
+  /** Key of the parameter. */
+  readonly path: string;
+  readonly name: string;
+  readonly role: Role;
+}
+
 /** A plugin type with its parameters decoded, ready to be instantiated any number of times. */
 export interface ConfiguredPlugin {
+  readonly references: readonly PluginReference[];
   profilesFault(profiles: readonly string[]): string | undefined;
   create(handle: PluginHandle): PluginInstance;
 }
 
 /** A plugin type as registries hold it, whatever its parameters are. */
 export interface PluginDefinition
-  extends Omit<PluginSource<never>, "params" | "profilesFault" | "create"> {
+  extends Omit<PluginSource<never>, "params" | "references" | "profilesFault" | "create"> {
   /** Decodes parameters; throws ConfigError with paths relative to `parameters`. */
   configure(raw: unknown): ConfiguredPlugin;
 }
 
 /** Closes over the parameter type, so that a registry of mixed plugins needs no `any`. */
 export function definePlugin<Params>(source: PluginSource<Params>): PluginDefinition {
-  const { params: decode, profilesFault, create, ...facts } = source;
+  const { params: decode, references, profilesFault, create, ...facts } = source;
   return {
     ...facts,
     configure(raw) {
       const params = decode(raw);
       return {
+        references: references?.(params) ?? [],
         profilesFault: (profiles) => profilesFault?.(params, profiles),
         create(handle) {
           const instance = create(params, handle);

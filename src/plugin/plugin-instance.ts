@@ -22,6 +22,10 @@ export type HandlerResult =
       readonly primary: ProfileName;
       /** Profile that chose prefill endpoints, when the request is split. */
       readonly prefill: ProfileName | undefined;
+      /** Profile that chose encode endpoints, for requests with images, audio or video. */
+      readonly encode?: ProfileName | undefined;
+      /** Port at which the destination is reached instead of its own (data-parallel ranks). */
+      readonly primaryPort?: number | undefined;
     }
   | { readonly kind: "rejected"; readonly rejection: Rejection };
 
@@ -31,6 +35,13 @@ export interface PlanEditor {
   readonly primary: readonly number[];
   /** Slots of the prefill choice, best first; empty when the request is not split. */
   readonly prefill: readonly number[];
+  /** Slots of the encode choice, best first. */
+  readonly encode: readonly number[];
+  setHeader(name: string, value: string): void;
+}
+
+/** What response hooks may add to the answer's head. */
+export interface ResponseHeadEditor {
   setHeader(name: string, value: string): void;
 }
 
@@ -56,6 +67,8 @@ export const ROLES = [
   "produce",
   "admit",
   "onPlan",
+  "decide",
+  "onResponseHead",
 ] as const;
 export type Role = (typeof ROLES)[number];
 
@@ -75,6 +88,8 @@ export interface PluginInstance {
    * A throw fails the profile.
    */
   pick?(cycle: Cycle, candidates: Candidates, totals: Float64Array, order: Int32Array): number;
+  /** Whether the stage that a profile handler asks about is split off; called by handlers only. */
+  decide?(cycle: RequestCycle, decodeSlot: number): boolean;
   /** Reads the request before candidates are read. */
   onRequest?(request: InferenceRequest, set: AttributeWriter): void;
   /** Sets request attributes from background state, before any profile runs. */
@@ -85,6 +100,8 @@ export interface PluginInstance {
   onPlan?(cycle: RequestCycle, plan: PlanEditor): void;
   /** The destination changed from one endpoint to another by a retry. */
   onRetry?(exchange: Exchange, failedSlot: number): void;
+  /** Called before the head of the answer is sent: what it sets is added for the client. */
+  onResponseHead?(exchange: Exchange, head: ResponseHeadEditor): void;
   onFirstByte?(exchange: Exchange): void;
   /** Called exactly once for each dispatched request. */
   onEnd?(exchange: Exchange, how: EndCause): void;

@@ -22,6 +22,16 @@ export interface PrefixMatch {
 /** Set by the prefix-cache producer before scheduling. */
 export const prefixMatch: RequestAttribute<PrefixMatch> = requestAttribute("prefix-match");
 
+/** Prompt in tokens, by a tokenizer or by the estimate of four bytes a token. */
+export const promptTokens: RequestAttribute<number> = requestAttribute("prompt-tokens");
+
+/** Identity of the client's session, as a header or cookie names it. */
+export const sessionId: RequestAttribute<string> = requestAttribute("session-id");
+
+/** Output tokens that a request is expected to add to its endpoint's load. */
+export const expectedOutputTokens: RequestAttribute<number> =
+  requestAttribute("expected-output-tokens");
+
 /** Stage that a client asked for by header. */
 export type RequestedStage = "prefill" | "decode";
 
@@ -30,5 +40,6 @@ export const requestedStage: RequestAttribute<RequestedStage> = requestAttribute
 
 /** Writes attributes while request hooks run. */
 export interface AttributeWriter {
-  set<T>(attribute: RequestAttribute<T>, value: T): void;
+  /** `producer` names the instance that writes, for readers that ask for a certain one. */
+  set<T>(attribute: RequestAttribute<T>, value: T, producer?: string): void;
 }

@@ -17,6 +17,8 @@ export interface InferenceRequest {
   /** The client's limit on generated tokens, where it gave one. */
   readonly maxOutputTokens: number | undefined;
   readonly bodyBytes: number;
+  /** Images, audio and video parts of chat messages. */
+  readonly mediaCount: number;
   readonly prompt: Prompt;
   /** Value of a client's header by lower-case name; plugins that read one say so in their documentation. */
   header(name: string): string | undefined;

@@ -2,7 +2,7 @@ import { modelName, type RequestId } from "../core/brand.ts";
 import type { BlockHasher } from "./block-hasher.ts";
 import type { InferenceRequest, RequestKind } from "./inference-request.ts";
 import { BytesPrompt } from "./prompt.ts";
-import { isRecord, promptBytesOf } from "./prompt-bytes.ts";
+import { isRecord, mediaCountOf, promptBytesOf } from "./prompt-bytes.ts";
 
 /** Headers as a front holds them: lower-case names, several values joined or listed. */
 export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -59,6 +59,7 @@ export function parseRequest(received: ReceivedRequest, hasher: BlockHasher): Pa
     isUsageStreamed: isRecord(options) && options["include_usage"] === true,
     maxOutputTokens: positive(body["max_completion_tokens"]) ?? positive(body["max_tokens"]),
     bodyBytes: received.body.length,
+    mediaCount: received.kind === "chat" ? mediaCountOf(body["messages"]) : 0,
     prompt: new BytesPrompt(joined(prompts), { hasher, model, cacheSalt }),
     header: (name) => headerValue(received.headers, name),
   };

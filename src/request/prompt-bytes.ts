@@ -33,6 +33,18 @@ function chatPrompt(messages: unknown): readonly Uint8Array[] | string {
   return [encoder.encode(text)];
 }
 
+/** Types of content parts that an encode stage would handle. */
+const MEDIA_TYPES: readonly unknown[] = ["image_url", "audio_url", "video_url", "input_audio"];
+
+/** Counts the images, audio and video parts of chat messages. */
+export function mediaCountOf(messages: unknown): number {
+  if (!Array.isArray(messages)) return 0;
+  const parts = messages.flatMap((message: unknown) =>
+    isRecord(message) && Array.isArray(message["content"]) ? message["content"] : [],
+  );
+  return parts.filter((part) => isRecord(part) && MEDIA_TYPES.includes(part["type"])).length;
+}
+
 /** Text parts joined; images and other parts add nothing. */
 function contentText(content: unknown): string {
   if (typeof content === "string") return content;

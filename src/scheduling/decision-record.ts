@@ -142,7 +142,7 @@ export class DecisionRecord {
       endpoint: this.endpoint ?? null,
       prefillEndpoint: this.prefillEndpoint ?? null,
       rejection: this.rejection ?? null,
-      retries: this.retries,
+      retries: [...this.retries],
       how: this.how ?? null,
       outcome: this.outcome ?? null,
     };

@@ -107,7 +107,8 @@ export class ProfileRunner {
     const candidates = this.#candidates;
     const { picker } = run.profile;
     const { instance } = picker;
-    const order = this.#order;
+    // An index that the picker leaves unwritten is invalid, not what the last picker wrote.
+    const order = this.#order.fill(-1, 0, candidates.count);
     const outcome = this.#instrument.call(picker, "pick", () =>
       instance.pick?.(cycle, candidates, this.#totals, order),
     );

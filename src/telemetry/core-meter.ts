@@ -15,21 +15,14 @@ export class CoreMeter implements Meter {
       case "decisions":
         this.#decided(labels, by);
         break;
-      case "pd-decisions":
-        this.#count("disaggDecisions", labels, by);
-        this.#count("pdDecisions", labels, by);
-        break;
-      case "rejections":
-        // Refusals are counted from their report, which knows those of the front too.
-        break;
       case "plugin-failures":
         this.#count("pluginFailures", labels, by);
         break;
       case "endpoint-changes":
         this.#count("endpointChanges", labels, by);
         break;
-      case "decision-rows-expired":
-        this.#count("expiredDecisions", labels, by);
+      case "exchanges-expired":
+        this.#count("expiredExchanges", labels, by);
         break;
     }
   }
@@ -52,12 +45,13 @@ export class CoreMeter implements Meter {
   }
 
   #decided(labels: MetricLabels, by: number): void {
-    const { endpoint, stages, ...rest } = labels;
-    const attempt = { ...rest, status: "success", endpoint_name: endpoint ?? "" };
+    const { endpoint = "", stages, model = "", status = "" } = labels;
+    const attempt = { status, target_model_name: model, endpoint_name: endpoint };
     this.#count("schedulerAttempts", attempt, by);
     if (stages === undefined) return;
-    this.#count("disaggDecisions", { ...rest, decision_type: stages }, by);
-    this.#count("pdDecisions", { ...rest, decision_type: stages }, by);
+    const decided = { model_name: model, decision_type: stages };
+    this.#count("disaggDecisions", decided, by);
+    this.#count("pdDecisions", decided, by);
   }
 
   #count(key: MetricKey, labels: MetricLabels, by: number): void {

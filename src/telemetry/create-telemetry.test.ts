@@ -116,23 +116,27 @@ test("telemetry: the core's counts have exported names and no label of their own
   const telemetry = telemetryOver([]);
   const { meter } = telemetry;
   const plugin = { plugin_type: "queue-scorer", plugin_name: "q" };
-  meter.count("decisions", { endpoint: "alpha-0", stages: "prefill-decode" });
+  meter.count("decisions", {
+    status: "success",
+    model: "m",
+    endpoint: "alpha-0",
+    stages: "prefill-decode",
+  });
   meter.count("plugin-failures", { ...plugin, extension_point: "score" }, 2);
   meter.count("endpoint-changes", { change: "added" });
-  meter.count("decision-rows-expired", {});
-  meter.count("pd-decisions", { ...plugin, model_name: "m", decision_type: "decode-only" });
+  meter.count("exchanges-expired", {});
   meter.observe("decision-ms", {}, 2);
   meter.observe("plugin-ms", { ...plugin, extension_point: "score" }, 0.5);
   meter.observe("prefix-hit-ratio", { ...plugin, stray: "x" }, 0.5);
   meter.observe("prefix-hit-bytes", plugin, 1024);
   assertLines(await linesOf(telemetry), [
-    'llm_d_epp_scheduler_attempts_total{status="success",target_model_name="",endpoint_name="alpha-0",namespace="",port=""} 1',
-    'inference_extension_scheduler_attempts_total{status="success",target_model_name="",pod_name="alpha-0",namespace="",port=""} 1',
-    'llm_d_inference_scheduler_pd_decision_total{model_name="m",decision_type="decode-only"} 1',
-    'llm_d_epp_disagg_decision_total{plugin_name="",plugin_type="",model_name="",decision_type="prefill-decode"} 1',
+    'llm_d_epp_scheduler_attempts_total{status="success",target_model_name="m",endpoint_name="alpha-0",namespace="",port=""} 1',
+    'inference_extension_scheduler_attempts_total{status="success",target_model_name="m",pod_name="alpha-0",namespace="",port=""} 1',
+    'llm_d_inference_scheduler_pd_decision_total{model_name="m",decision_type="prefill-decode"} 1',
+    'llm_d_epp_disagg_decision_total{plugin_name="",plugin_type="",model_name="m",decision_type="prefill-decode"} 1',
     'switchyard_plugin_failures_total{plugin_type="queue-scorer",plugin_name="q",extension_point="score"} 2',
     'switchyard_endpoint_changes_total{change="added"} 1',
-    "switchyard_expired_decisions_total 1",
+    "switchyard_expired_exchanges_total 1",
     "llm_d_epp_scheduler_e2e_duration_seconds_sum 0.002",
     "inference_extension_scheduler_e2e_duration_seconds_sum 0.002",
     'llm_d_epp_prefix_indexer_hit_bytes_sum{plugin_name="q",plugin_type="queue-scorer"} 1024',

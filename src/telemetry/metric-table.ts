@@ -89,7 +89,7 @@ export const METRIC_KEYS = [
   "rejections",
   "pluginFailures",
   "endpointChanges",
-  "expiredDecisions",
+  "expiredExchanges",
   "inFlight",
   "bufferedBytes",
   "indexBytes",
@@ -261,13 +261,13 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
     "endpoint_changes_total",
     "counter",
     ["change"],
-    "Endpoints that came or went.",
+    "Endpoints added, removed, found ready or ejected.",
   ),
-  expiredDecisions: own(
-    "expired_decisions_total",
+  expiredExchanges: own(
+    "expired_exchanges_total",
     "counter",
     [],
-    "Decisions dropped from the ring before their request ended.",
+    "Requests given up because no end came within the limit.",
   ),
   inFlight: own(
     "inflight_requests",

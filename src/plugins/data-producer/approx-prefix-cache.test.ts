@@ -33,6 +33,7 @@ function decide(bench: Bench, request: InferenceRequest, primary: number, prefil
   bench.instance.onPlan?.(bench.cycle, {
     primary: [primary, (primary + 1) % 3],
     prefill: prefill === undefined ? [] : [prefill],
+    encode: [],
     setHeader: () => undefined,
   });
 }

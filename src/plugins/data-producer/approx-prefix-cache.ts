@@ -35,10 +35,10 @@ export const approxPrefixCacheProducer: PluginDefinition = definePlugin({
         const chain = cycle.request.prompt.blocks(blockBytes, maxPrefixBlocksToMatch);
         index.match(chain.hashes, chain.blockCount, matchedBySlot);
         const match: PrefixMatch = { blockCount: chain.blockCount, blockBytes, matchedBySlot };
-        cycle.set(prefixMatch, match);
+        cycle.set(prefixMatch, match, handle.name);
       },
       onPlan(cycle, plan) {
-        const match = cycle.get(prefixMatch);
+        const match = cycle.get(prefixMatch, handle.name);
         const [primary] = plan.primary;
         if (primary !== undefined && match !== undefined && match.blockCount > 0) {
           const ratio = (match.matchedBySlot[primary] ?? 0) / match.blockCount;

@@ -58,7 +58,7 @@ for (const { name, prefill, prefillCandidates, want } of plans) {
     const { instance, cycle } = benchFor(prefillHeaderHandler, ENDPOINTS, { prefillCandidates });
     const headers: [string, string][] = [];
     const setHeader = (header: string, value: string) => void headers.push([header, value]);
-    instance.onPlan?.(cycle, { primary: [0], prefill, setHeader });
+    instance.onPlan?.(cycle, { primary: [0], prefill, encode: [], setHeader });
     assert.deepEqual(headers, want);
   });
 }

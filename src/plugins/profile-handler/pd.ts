@@ -84,7 +84,11 @@ function stageResult(cycle: HandlerCycle, stages: Stages): HandlerResult {
   if (outcome?.kind !== "picked") {
     return { kind: "rejected", rejection: rejectedOutcome(primary, outcome) };
   }
+  const prefill = alone ? undefined : cycle.outcome(stages.prefill);
+  if (prefill?.kind === "failed") {
+    return { kind: "rejected", rejection: rejectedOutcome(stages.prefill, prefill) };
+  }
   // A prefill profile that found nobody leaves the request whole: decode computes the prompt itself.
-  const isSplitRequest = !alone && cycle.outcome(stages.prefill)?.kind === "picked";
+  const isSplitRequest = prefill?.kind === "picked";
   return { kind: "scheduled", primary, prefill: isSplitRequest ? stages.prefill : undefined };
 }
