@@ -233,10 +233,10 @@ export class Exchange implements UpstreamSink {
       status: this.#status,
       usage: this.#reader?.usage() ?? NO_USAGE,
       chunkCount: this.#times.chunkCount,
-      ttftMs: this.#times.ttftMs,
-      itlMs: this.#times.itlMs,
-      e2eMs: nowMs - job.arrivedAtMs,
-      wallMs: performance.now() - job.arrivedWallMs,
+      ttftMs: rounded(this.#times.ttftMs),
+      itlMs: rounded(this.#times.itlMs),
+      e2eMs: rounded(nowMs - job.arrivedAtMs),
+      wallMs: rounded(performance.now() - job.arrivedWallMs),
       retryCount: this.#retryReasons.length,
       retryReasons: this.#retryReasons,
       responseBytes: this.#responseBytes,
@@ -305,4 +305,9 @@ function engineHeaders(job: DispatchJob): string[] {
   // Usage is read on the way, so nobody may compress it.
   changes.set("accept-encoding", "identity");
   return forwardedHeaders(job.headers, changes);
+}
+
+/** Microseconds are as fine as these clocks are. */
+function rounded<T extends number | null>(ms: T): T {
+  return (ms === null ? null : Math.round(ms * 1000) / 1000) as T;
 }
