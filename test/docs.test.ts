@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import { builtinRegistry } from "../src/app/builtin-registry.ts";
 import { neutralState } from "../src/app/endpoint-state.ts";
 import { explainRequest } from "../src/app/explain-request.ts";
+import { builtinRegistry } from "../src/app/plugin-registry.ts";
 import { readModelFile } from "../src/app/read-model-file.ts";
 import { flagOf, ROUTER_OPTION_HELP } from "../src/app/router-options.ts";
+import { API_VERSIONS, CONFIG_KIND } from "../src/config/compatibility.ts";
 import { loadRouterConfig } from "../src/config/load-router-config.ts";
 import { endpointId } from "../src/core/brand.ts";
 import { ConfigError } from "../src/core/config-error.ts";
@@ -20,6 +21,7 @@ import { kvBlockCount } from "../src/engine/kv-capacity.ts";
 import { weightBytes } from "../src/engine/model-spec.ts";
 import { findModel, MODEL_NAMES } from "../src/engine/models.ts";
 import { builtinPlugins } from "../src/plugins/builtin-plugins.ts";
+import { inertPlugins } from "../src/plugins/inert-plugins.ts";
 import { brokenLinks } from "./fixtures/markdown-links.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -32,8 +34,11 @@ const PAGES: readonly string[] = [
 ];
 
 test("docs: every link leads somewhere", () => {
-  const readOptional = (path: string): string | undefined =>
-    existsSync(join(ROOT, path)) ? read(path) : undefined;
+  // A folder is a place too; it has no headings.
+  const readOptional = (path: string): string | undefined => {
+    const found = statSync(join(ROOT, path), { throwIfNoEntry: false });
+    return found?.isDirectory() ? "" : found && read(path);
+  };
   const broken = PAGES.flatMap((page) => brokenLinks(page, read(page), readOptional));
   assert.deepEqual(broken, []);
 });
@@ -58,10 +63,18 @@ test("docs: errors.md has every router error", () => {
   );
 });
 
-test("docs: plugins.md has a section for each builtin plugin and for no other", () => {
+const INERT_SECTION = "Types without effect";
+
+test("docs: plugins.md has a section for each builtin plugin in its order, then one for the rest", () => {
   const written = sectionsOf(read("docs/plugins.md")).map(([title]) => title);
   const want = builtinPlugins.map(({ type }) => `\`${type}\``);
-  assert.deepEqual(written.toSorted(), want.toSorted());
+  assert.deepEqual(written, [...want, INERT_SECTION]);
+});
+
+test("docs: plugins.md lists every type without effect", () => {
+  const rows = tableIn("docs/plugins.md", INERT_SECTION);
+  const written = rows.flatMap(([, types = ""]) => namesIn(types));
+  assert.deepEqual(written.toSorted(), inertPlugins.map(({ type }) => type).toSorted());
 });
 
 for (const { type, roles, stability, consumes = [], reads = [], produces = [] } of builtinPlugins) {
@@ -74,16 +87,34 @@ for (const { type, roles, stability, consumes = [], reads = [], produces = [] } 
       names.filter((name) => !section.includes(name)),
       [],
     );
-    assert.match(section, /```yaml\n[^]*?kind: EndpointPickerConfig/, "example");
+    assert.match(section, /```yaml\n[\s\S]*?kind: EndpointPickerConfig/, "example");
     for (const part of ["What", "Formula", "Consumes", "Parameters", "Example"]) {
       assert.ok(section.includes(`**${part}.**`), part);
     }
   });
 }
 
+for (const { type } of builtinPlugins) {
+  test(`docs: the parameters that the section of ${type} lists are parameters`, () => {
+    const [, part = ""] =
+      /\*\*Parameters\.\*\*([\s\S]*?)\*\*Example/.exec(
+        sectionOf("docs/plugins.md", `\`${type}\``),
+      ) ?? [];
+    const names = Array.from(part.matchAll(/^\| (`.*?) \|/gm), ([, cell = ""]) =>
+      namesIn(cell),
+    ).flat();
+    assert.deepEqual(
+      names.filter((name) => !isParameter(type, name)),
+      [],
+    );
+    assert.equal(isParameter(type, "noSuchParameter"), false);
+  });
+}
+
 for (const { page, line, text } of PAGES.flatMap(yamlBlocksIn)) {
   test(`docs: the configuration at ${page}:${line} loads and schedules a request`, () => {
-    const config = loadRouterConfig({ text, file: page, registry: builtinRegistry() });
+    const registry = builtinRegistry();
+    const config = loadRouterConfig({ text, file: page, registry, allowAlpha: true });
     const decision = explainRequest({
       pool: "pool",
       config,
@@ -103,7 +134,7 @@ for (const { page, line, text } of PAGES.flatMap(yamlBlocksIn)) {
 }
 
 test("docs: the model of simulated-engine.md makes an engine", () => {
-  const [, text = ""] = /```json\n([^]*?)```/.exec(read("docs/simulated-engine.md")) ?? [];
+  const [, text = ""] = /```json\n([\s\S]*?)```/.exec(read("docs/simulated-engine.md")) ?? [];
   const model = readModelFile({ text, file: "docs/simulated-engine.md" });
   const gpu = findGpu("H100");
   invariant(gpu !== undefined, "H100");
@@ -153,6 +184,19 @@ test("docs: ARCHITECTURE.md has a line for each room", () => {
   assert.deepEqual(written.toSorted(), rooms.toSorted());
 });
 
+for (const [page, title] of [
+  ["README.md", "Commands"],
+  ["docs/ARCHITECTURE.md", "Problem"],
+] as const) {
+  test(`docs: ${page} has a line for each command`, () => {
+    const written = tableIn(page, title).map(([cell = ""]) => cell.match(/switchyard (\w+)/)?.[1]);
+    const main = read("src/cli/main.ts");
+    const commands = Array.from(main.matchAll(/^ +(\w+)Command\(\),$/gm), ([, name]) => name);
+    assert.ok(commands.length > 3, "commands are found");
+    assert.deepEqual(written.toSorted(), commands.toSorted());
+  });
+}
+
 test("docs: limits that the request path and the errors name are options", () => {
   const options = new Set(Object.keys(ROUTER_OPTION_HELP).map(flagOf));
   const named = ["docs/request-path.md", "docs/errors.md"].flatMap((page) =>
@@ -181,6 +225,33 @@ function sectionsOf(text: string): readonly (readonly [title: string, text: stri
       const end = section.indexOf("\n");
       return [section.slice(0, end), section.slice(end)] as const;
     });
+}
+
+/** What stands between back quotes. */
+function namesIn(cell: string): readonly string[] {
+  return Array.from(cell.matchAll(/`([^`]+)`/g), ([, name = ""]) => name);
+}
+
+/** Whether a plugin knows the parameter, given as `key` or `key.key`. */
+function isParameter(type: string, name: string): boolean {
+  // An empty list has no keys of its own that could be unknown.
+  const parameters = name.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), []);
+  const [apiVersion] = API_VERSIONS;
+  const text = JSON.stringify({
+    apiVersion,
+    kind: CONFIG_KIND,
+    plugins: [{ type, parameters }],
+  });
+  try {
+    loadRouterConfig({ text, file: type, registry: builtinRegistry(), allowAlpha: true });
+    return true;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const path = `plugins[0].parameters.${name}`;
+    return !error.faults.some(
+      (fault) => fault.path === path && /^unknown field|takes no parameters$/.test(fault.message),
+    );
+  }
 }
 
 function sectionOf(page: string, title: string): string {
@@ -214,7 +285,7 @@ interface YamlBlock {
 /** Configurations among the yaml blocks of a page. */
 function yamlBlocksIn(page: string): readonly YamlBlock[] {
   const text = read(page);
-  return Array.from(text.matchAll(/^```yaml\n([^]*?)^```/gm), ({ index, 1: block = "" }) => ({
+  return Array.from(text.matchAll(/^```yaml\n([\s\S]*?)^```/gm), ({ index, 1: block = "" }) => ({
     page,
     line: text.slice(0, index).split("\n").length + 1,
     text: block,

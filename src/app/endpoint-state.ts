@@ -19,6 +19,10 @@ export interface EndpointState {
   readonly isReady: boolean;
   readonly metricsAgeMs: number;
   readonly values: ReadonlyMap<NumericAttribute, number>;
+  /** Leading bytes of the request's prompt that the router has sent there before. */
+  readonly cachedPrefixBytes: number;
+  /** Leading bytes that the engine reports by KV events; undefined when it reports none. */
+  readonly reportedPrefixBytes: number | undefined;
 }
 
 /** What an engine reports; the router's own columns follow from it. */
@@ -40,6 +44,8 @@ const schema = z.array(
     isReady: z.boolean().default(true),
     metricsAgeMs: z.number().min(0).nullable().default(0),
     attributes: attributes.default({}),
+    cachedPrefixBytes: z.int().min(0).default(0),
+    reportedPrefixBytes: z.int().min(0).optional(),
   }),
 );
 
@@ -71,6 +77,8 @@ export function parseEndpointState(source: {
         isReady: entry.isReady,
         metricsAgeMs: entry.metricsAgeMs ?? 0,
         values,
+        cachedPrefixBytes: entry.cachedPrefixBytes,
+        reportedPrefixBytes: entry.reportedPrefixBytes,
       };
     });
 }
@@ -86,6 +94,8 @@ export function neutralState(id: EndpointId, labels: EndpointSpec["labels"]): En
       [runningRequests, 0],
       [kvCacheUsage, 0],
     ]),
+    cachedPrefixBytes: 0,
+    reportedPrefixBytes: undefined,
   };
 }
 

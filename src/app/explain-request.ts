@@ -1,12 +1,15 @@
 import type { RouterConfig } from "../config/router-config.ts";
-import { requestId } from "../core/brand.ts";
+import { type ModelName, requestId } from "../core/brand.ts";
 import { ConfigError } from "../core/config-error.ts";
 import { invariant } from "../core/invariant.ts";
 import { noLog } from "../core/log.ts";
 import { noMeter } from "../core/meter.ts";
+import { BYTES_PER_TOKEN, estimatingTokenizer } from "../core/tokenizer.ts";
+import type { PoolRouterCore } from "../director/pool-router-core.ts";
 import { plainBlockHasher } from "../request/block-hasher.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import { kindOf, parseRequest, type RequestHeaders } from "../request/parse-request.ts";
+import { BytesPrompt } from "../request/prompt.ts";
 import { isRecord } from "../request/prompt-bytes.ts";
 import type { Decision } from "../scheduling/decision.ts";
 import type { EndpointState } from "./endpoint-state.ts";
@@ -17,6 +20,7 @@ import { DEFAULT_ROUTER_OPTIONS } from "./router-options.ts";
 export interface ExplainQuestion {
   readonly pool: string;
   readonly config: RouterConfig;
+  /** Empty: any model. */
   readonly modelName: string;
   readonly endpoints: readonly EndpointState[];
   readonly request: {
@@ -29,15 +33,17 @@ export interface ExplainQuestion {
 
 /** Time of the decision; ages of metrics count back from it. */
 const NOW_MS = 1_000_000;
+/** vLLM's default: what an engine that reports a prefix has cut it into. */
+const REPORTED_BLOCK_TOKENS = 16;
 
 /** What the router would decide, by its own code; nothing is started. Throws ConfigError. */
 export function explainRequest(question: ExplainQuestion): Decision {
-  const { pool, config, modelName, endpoints, seed } = question;
-  const request = readRequest(question);
+  const { pool, config, endpoints, seed } = question;
+  const { request, prompt } = readRequest(question);
   const core = makePoolCore({
     key: pool,
     config,
-    modelName,
+    modelName: request.model,
     meter: noMeter,
     log: noLog,
     stopwatch: undefined,
@@ -47,22 +53,53 @@ export function explainRequest(question: ExplainQuestion): Decision {
     poolCount: 1,
     options: DEFAULT_ROUTER_OPTIONS,
   });
-  for (const { spec, isReady, metricsAgeMs, values } of endpoints) {
-    core.endpoint({ kind: "added", endpoint: spec }, NOW_MS);
-    const slot = core.slotOf(spec.id);
-    invariant(slot !== undefined, "an added endpoint has a slot");
-    core.health(slot, isReady, NOW_MS);
-    if (values.size > 0) {
-      core.metrics(slot, { startedAtMs: NOW_MS - metricsAgeMs, values }, NOW_MS);
-    }
-  }
+  for (const endpoint of endpoints) addEndpoint(core, endpoint, request, prompt);
   core.arrive(request, NOW_MS);
   const [decision] = core.decisions.latest(1);
   invariant(decision !== undefined, "a request that arrived has a decision");
   return decision;
 }
 
-function readRequest({ request, modelName }: ExplainQuestion): InferenceRequest {
+function addEndpoint(
+  core: PoolRouterCore,
+  endpoint: EndpointState,
+  request: InferenceRequest,
+  prompt: BytesPrompt,
+): void {
+  const { spec, isReady, metricsAgeMs, values } = endpoint;
+  core.endpoint({ kind: "added", endpoint: spec }, NOW_MS);
+  const slot = core.slotOf(spec.id);
+  invariant(slot !== undefined, "an added endpoint has a slot");
+  core.health(slot, isReady, NOW_MS);
+  if (values.size > 0) {
+    core.metrics(slot, { startedAtMs: NOW_MS - metricsAgeMs, values }, NOW_MS);
+  }
+  if (endpoint.cachedPrefixBytes > 0) {
+    const held = prompt.prefix(endpoint.cachedPrefixBytes);
+    core.credit({ ...request, prompt: held }, slot, NOW_MS);
+  }
+  if (endpoint.reportedPrefixBytes !== undefined) {
+    const held = prompt.prefix(endpoint.reportedPrefixBytes);
+    const blockBytes = REPORTED_BLOCK_TOKENS * BYTES_PER_TOKEN;
+    const blockCount = Math.floor(held.sizeBytes / blockBytes);
+    const tokenIds = estimatingTokenizer.tokenize(held.bytes.slice(0, blockCount * blockBytes));
+    const blockHashes = Array.from({ length: blockCount }, (_, block) => block);
+    const blockTokens = REPORTED_BLOCK_TOKENS;
+    const stored = {
+      kind: "stored",
+      parentHash: undefined,
+      blockHashes,
+      tokenIds,
+      blockTokens,
+    } as const;
+    core.kvEvents(slot, [{ kind: "cleared" }, stored], NOW_MS);
+  }
+}
+
+function readRequest({ request, modelName }: ExplainQuestion): {
+  request: InferenceRequest;
+  prompt: BytesPrompt;
+} {
   const { body, file, headers } = request;
   const path = pathFor(body);
   const received = { id: requestId("explain"), path, kind: kindOf(path), headers, body };
@@ -70,11 +107,13 @@ function readRequest({ request, modelName }: ExplainQuestion): InferenceRequest 
   if (parsed.kind === "invalid") {
     throw new ConfigError([{ path: parsed.param ?? "", message: `${file}: ${parsed.message}` }]);
   }
-  if (modelName !== "" && parsed.request.model !== modelName) {
+  const { prompt, model } = parsed.request;
+  invariant(prompt instanceof BytesPrompt, "a parsed request has its prompt as bytes");
+  if (modelName !== "" && model !== (modelName as ModelName)) {
     const message = `${file} asks for another model`;
     throw new ConfigError([{ path: "model", message, allowed: [modelName] }]);
   }
-  return parsed.request;
+  return { request: parsed.request, prompt };
 }
 
 /** A body with messages is a chat, anything else a completion; a broken one is told by the parser. */

@@ -1,4 +1,5 @@
 import type { CandidateFate, Decision, ProfileDecision } from "../scheduling/decision.ts";
+import type { Flip } from "./flip.ts";
 import { formatTable } from "./table.ts";
 
 /** A decision as a person reads it: profiles in order, each candidate's fate, the pick and its margin. */
@@ -6,6 +7,54 @@ export function renderDecision(decision: Decision): string {
   const { request } = decision;
   const head = `${request.kind} request for ${request.model}, ${request.promptBytes} prompt bytes`;
   return [head, ...decision.profiles.map(renderProfile), renderEnd(decision)].join("\n\n");
+}
+
+/** What would have changed the winner, a line each. */
+export function renderFlips(flips: readonly Flip[]): string {
+  if (flips.length === 0) return "no single figure of a runner-up would have changed the winner";
+  return flips
+    .map(({ profile, endpoint, figure, from, to }) => {
+      const words = {
+        waitingQueueDepth: "waiting",
+        kvCacheUsage: "kv used",
+        cachedPrefixBytes: "cached prefix bytes",
+      };
+      return `${endpoint} would have won ${profile} with ${words[figure]} ${to} instead of ${from}`;
+    })
+    .join("\n");
+}
+
+/** The same request under two configurations, side by side. */
+export function renderDiff(
+  one: Decision,
+  other: Decision,
+  names: readonly [string, string],
+): string {
+  const rows = [...new Set([...fatesOf(one).keys(), ...fatesOf(other).keys()])].map((key) => {
+    const [profile = "", endpoint = ""] = key.split("\n");
+    return [profile, endpoint, fatesOf(one).get(key) ?? "-", fatesOf(other).get(key) ?? "-"];
+  });
+  return [
+    formatTable(["profile", "endpoint", names[0], names[1]], rows),
+    "",
+    `${names[0]}: ${renderEnd(one)}`,
+    `${names[1]}: ${renderEnd(other)}`,
+  ].join("\n");
+}
+
+function fatesOf(decision: Decision): ReadonlyMap<string, string> {
+  return new Map(
+    decision.profiles.flatMap(({ profile, candidates }) =>
+      candidates.map(
+        (candidate) => [`${profile}\n${candidate.endpoint}`, fateOf(candidate)] as const,
+      ),
+    ),
+  );
+}
+
+function fateOf({ rejectedBy, reason, rank, total }: CandidateFate): string {
+  if (rejectedBy !== null) return `${rejectedBy}: ${reason}`;
+  return rank === null ? "-" : `${rank}. ${fixed(total)}`;
 }
 
 function renderProfile(profile: ProfileDecision): string {

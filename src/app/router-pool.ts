@@ -1,6 +1,8 @@
-import type { RouterConfig } from "../config/router-config.ts";
+import type { RewriteRule, RouterConfig } from "../config/router-config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
+import type { Meter } from "../core/meter.ts";
+import type { ConsumedMetrics } from "../datalayer/engine-metrics.ts";
 import type { HealthProbe } from "../datalayer/health-probe.ts";
 import { startHealthProbe } from "../datalayer/health-probe.ts";
 import type { Scraper } from "../datalayer/scraper.ts";
@@ -9,11 +11,11 @@ import { type ServedModels, startServedModels } from "../datalayer/served-models
 import type { PoolRouterCore } from "../director/pool-router-core.ts";
 import {
   kvCacheUsage,
-  type NumericAttribute,
   runningRequests,
   waitingQueueDepth,
 } from "../endpoints/numeric-attribute.ts";
 import type { FrontPool } from "../front/http/front-pool.ts";
+import { ConfigReload, type ConfigSource, type ReloadStatus } from "./config-reload.ts";
 
 /** A pool as the program is told of it. */
 export interface PoolSpec {
@@ -23,6 +25,8 @@ export interface PoolSpec {
   readonly config: RouterConfig;
   /** Undefined where the engines themselves are asked which models they serve. */
   readonly modelName: string | undefined;
+  /** File that is watched for changes. */
+  readonly source: ConfigSource | undefined;
 }
 
 /** What a live pool works with. */
@@ -34,36 +38,36 @@ export interface LivePoolOptions {
   readonly scrapeIntervalMs: number;
   readonly probeTimeoutMs: number;
   readonly log: Log;
+  readonly meter: Meter;
 }
 
 /** A pool with its background readers: metrics, health and, where no manifest says, served models. */
 export class LivePool implements FrontPool {
   readonly spec: PoolSpec;
   readonly core: PoolRouterCore;
-  readonly #scraper: Scraper;
+  readonly #options: LivePoolOptions;
+  readonly #reload: ConfigReload | undefined;
+  #config: RouterConfig;
+  #scraper: Scraper;
   readonly #probe: HealthProbe;
   readonly #models: ServedModels | undefined;
   readonly #created = Math.floor(Date.now() / 1000);
 
   constructor(options: LivePoolOptions) {
-    const { spec, core, clock, timeScale, log } = options;
+    const { spec, core, log, meter } = options;
     this.spec = spec;
     this.core = core;
-    const shared = {
-      core,
-      table: core.endpoints,
-      clock,
-      timeScale,
-      timeoutMs: options.probeTimeoutMs,
-      log,
-    };
-    this.#scraper = startScraper({
-      ...shared,
-      consumes: scrapedAttributes(spec.config),
-      intervalMs: options.scrapeIntervalMs,
-    });
-    this.#probe = startHealthProbe(shared);
-    this.#models = spec.modelName === undefined ? startServedModels(shared) : undefined;
+    this.#options = options;
+    this.#config = spec.config;
+    this.#scraper = this.#startScraper();
+    const readers = this.#readerOptions();
+    this.#probe = startHealthProbe(readers);
+    this.#models = spec.modelName === undefined ? startServedModels(readers) : undefined;
+    const apply = (config: RouterConfig): void => this.#reconfigure(config);
+    this.#reload =
+      spec.source === undefined
+        ? undefined
+        : new ConfigReload({ source: spec.source, apply, log, meter });
   }
 
   get key(): string {
@@ -78,7 +82,13 @@ export class LivePool implements FrontPool {
     return this.spec.name;
   }
 
+  /** A model is served under its own name, or where a rule puts another in its place. */
   serves(model: string): boolean {
+    return this.isNamed(model) || this.#rules().some(({ matches }) => matches.length === 0);
+  }
+
+  isNamed(model: string): boolean {
+    if (this.#rules().some(({ matches }) => matches.includes(model))) return true;
     return this.#models?.ids().has(model) ?? model === this.spec.modelName;
   }
 
@@ -96,16 +106,62 @@ export class LivePool implements FrontPool {
     return false;
   }
 
+  /** The configuration in effect. */
+  get config(): RouterConfig {
+    return this.#config;
+  }
+
+  /** How the last change of the configuration file went. */
+  get reloadStatus(): ReloadStatus | undefined {
+    return this.#reload?.last;
+  }
+
+  /** Why the configuration file cannot be read at present. */
+  get unreadableConfig(): string | undefined {
+    return this.#reload?.unreadable;
+  }
+
   async close(): Promise<void> {
+    this.#reload?.close();
     await Promise.all([this.#scraper.close(), this.#probe.close(), this.#models?.close()]);
+  }
+
+  #rules(): readonly RewriteRule[] {
+    return this.#config.rewrites.flatMap(({ rules }) => rules);
+  }
+
+  #reconfigure(config: RouterConfig): void {
+    this.core.reconfigure(config);
+    this.#config = config;
+    const before = this.#scraper;
+    this.#scraper = this.#startScraper();
+    before.close().catch((error: unknown) => {
+      this.#options.log.warn("scraper-close-failed", { error: String(error) });
+    });
+  }
+
+  #startScraper(): Scraper {
+    return startScraper({
+      ...this.#readerOptions(),
+      consumes: scrapedMetrics(this.#config),
+      intervalMs: this.#options.scrapeIntervalMs,
+    });
+  }
+
+  #readerOptions() {
+    const { core, clock, timeScale, probeTimeoutMs, log } = this.#options;
+    return { core, table: core.endpoints, clock, timeScale, timeoutMs: probeTimeoutMs, log };
   }
 }
 
 /** What the pool's gauges show, whichever plugins are configured. */
 const ALWAYS_SCRAPED = [waitingQueueDepth, runningRequests, kvCacheUsage];
 
-/** Columns that the configured plugins or the pool's gauges read: nothing else is worth a scrape. */
-function scrapedAttributes(config: RouterConfig): ReadonlySet<NumericAttribute> {
-  const consumed = config.plugins.flatMap((plugin) => plugin.definition.consumes ?? []);
-  return new Set([...ALWAYS_SCRAPED, ...consumed]);
+/** What the configured plugins or the pool's gauges read: nothing else is worth a scrape. */
+function scrapedMetrics({ plugins }: RouterConfig): ConsumedMetrics {
+  const consumed = plugins.flatMap((plugin) => plugin.definition.consumes ?? []);
+  return {
+    columns: new Set([...ALWAYS_SCRAPED, ...consumed]),
+    lora: plugins.some((plugin) => plugin.definition.consumesLora === true),
+  };
 }

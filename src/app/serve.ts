@@ -3,6 +3,7 @@ import type { Log } from "../core/log.ts";
 import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
 import type { EndpointSpec } from "../endpoints/endpoint-table.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
+import type { ConfigSource } from "./config-reload.ts";
 import type { RouterOptions } from "./router-options.ts";
 import { type Router, startRouter } from "./start-router.ts";
 
@@ -10,6 +11,8 @@ import { type Router, startRouter } from "./start-router.ts";
 export interface ServeSettings {
   readonly pool: { readonly namespace: string; readonly name: string };
   readonly config: RouterConfig;
+  /** The configuration's file; it is watched for changes. */
+  readonly source: ConfigSource;
   /** Undefined: the engines are asked what they serve. */
   readonly modelName: string | undefined;
   /** Text of a file in llm-d's `file-discovery` format. */
@@ -38,7 +41,7 @@ export async function startServe(settings: ServeSettings): Promise<RunningServe>
   const clock = scaledClock(1);
   const router = await startRouter({
     ...settings,
-    pools: [{ key: pool.name, namespace: pool.namespace, name: pool.name, config, modelName }],
+    pools: [{ key: pool.name, ...pool, config, modelName, source: settings.source }],
     clock,
     timeScale: 1,
     engines: undefined,

@@ -128,11 +128,21 @@ function livePool(
     options,
   });
   const { scrapeIntervalMs, probeTimeoutMs } = options;
-  return new LivePool({ spec, core, clock, timeScale, scrapeIntervalMs, probeTimeoutMs, log });
+  const { meter } = telemetry;
+  return new LivePool({
+    spec,
+    core,
+    clock,
+    timeScale,
+    scrapeIntervalMs,
+    probeTimeoutMs,
+    log,
+    meter,
+  });
 }
 
 function poolView(pool: LivePool) {
-  return { name: pool.key, endpoints: pool.core.endpoints, indexes: pool.core.indexes() };
+  return { name: pool.key, endpoints: pool.core.endpoints, indexes: pool.core.graph.indexes() };
 }
 
 function adminSource(
@@ -155,8 +165,10 @@ function adminSource(
       pools: pools.map((pool) => ({
         pool: pool.key,
         model: pool.spec.modelName ?? null,
-        config: describeConfig(pool.spec.config),
-        plugins: pool.core.dumpPlugins(),
+        config: describeConfig(pool.config),
+        lastReload: pool.reloadStatus === undefined ? null : { ...pool.reloadStatus },
+        unreadableConfig: pool.unreadableConfig ?? null,
+        plugins: pool.core.graph.dumpPlugins(),
         inFlight: pool.core.inFlightCount,
         decisions: { count: pool.core.decisions.count, sizeBytes: pool.core.decisions.sizeBytes },
       })),

@@ -1,9 +1,12 @@
+import type { LoadOptions } from "../config/load-options.ts";
 import { ConfigError } from "../core/config-error.ts";
 import type { Log } from "../core/log.ts";
 import type { ModelSpec } from "../engine/model-spec.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
+import { loadService } from "../manifest/load-service.ts";
 import type { Service } from "../manifest/service.ts";
 import { checkServices } from "../manifest/service-set.ts";
+import type { ConfigSource } from "./config-reload.ts";
 import { poolKey } from "./endpoint-plan.ts";
 import { EngineFleet } from "./engine-fleet.ts";
 import { EngineHostClient } from "./engine-host-client.ts";
@@ -15,6 +18,10 @@ import { type Router, startRouter } from "./start-router.ts";
 /** What `up` was asked for. */
 export interface UpSettings extends EngineSettingsGiven {
   readonly services: readonly Service[];
+  /** What a changed manifest may use. */
+  readonly loading: LoadOptions;
+  /** The manifests' files, in the same order; each is watched for changes of its picker configuration. */
+  readonly files: readonly { readonly file: string; readonly text: string }[];
   readonly host: string;
   readonly port: number;
   readonly adminHost: string;
@@ -63,12 +70,13 @@ export async function startUp(settings: UpSettings): Promise<RunningUp> {
   });
   const router = await startRouter({
     ...settings,
-    pools: services.map((service) => ({
+    pools: services.map((service, index) => ({
       key: poolKey(service, services),
       namespace: service.namespace,
       name: service.name,
       config: service.config,
       modelName: service.modelName,
+      source: manifestSource(service, settings.files[index], settings.loading),
     })),
     clock,
     prefillCandidates: PREFILL_CANDIDATES,
@@ -90,6 +98,27 @@ export async function startUp(settings: UpSettings): Promise<RunningUp> {
     async stop() {
       await router.drain();
       await host.close();
+    },
+  };
+}
+
+/** A changed manifest gives a new picker configuration; what it says of engines waits for a restart. */
+function manifestSource(
+  service: Service,
+  file: { readonly file: string; readonly text: string } | undefined,
+  loading: LoadOptions,
+): ConfigSource | undefined {
+  if (file === undefined) return undefined;
+  return {
+    ...file,
+    load(text) {
+      const next = loadService({ ...loading, text, file: file.file });
+      const isSame = (["namespace", "name", "modelName"] as const).every(
+        (field) => next[field] === service[field],
+      );
+      if (isSame) return next.config;
+      const message = "namespace, name and model of a running service cannot change";
+      throw new ConfigError([{ path: "metadata", message, position: next.position }]);
     },
   };
 }

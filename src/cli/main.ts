@@ -1,10 +1,13 @@
 import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { ConfigError } from "../core/config-error.ts";
+import { checkCommand } from "./check.ts";
 import { engineCommand } from "./engine.ts";
 import { EXIT } from "./exit.ts";
 import { explainCommand } from "./explain.ts";
+import { migrateCommand } from "./migrate.ts";
 import { serveCommand } from "./serve.ts";
+import { simulateCommand } from "./simulate.ts";
 import { upCommand } from "./up.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -20,7 +23,15 @@ const program = new Command("switchyard")
   )
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text) });
-for (const command of [upCommand(), serveCommand(), explainCommand(), engineCommand()]) {
+for (const command of [
+  upCommand(),
+  serveCommand(),
+  explainCommand(),
+  engineCommand(),
+  checkCommand(),
+  migrateCommand(),
+  simulateCommand(),
+]) {
   program.addCommand(command.exitOverride());
 }
 

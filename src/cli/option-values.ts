@@ -10,6 +10,11 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
+/** Every value of an option that may be repeated. */
+export function collect(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}
+
 /** A number above 0. */
 export function positiveNumber(text: string): number {
   const value = Number(text);

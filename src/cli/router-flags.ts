@@ -6,9 +6,10 @@ import {
   type RouterOptions,
 } from "../app/router-options.ts";
 import { oneOf, wholeNumber } from "./option-values.ts";
+import { addPluginFlags, type PluginFlags } from "./plugin-flags.ts";
 
 /** Options that `up` and `serve` share. */
-export interface RouterFlags extends RouterOptions {
+export interface RouterFlags extends RouterOptions, PluginFlags {
   readonly host: string;
   readonly port: number;
   readonly adminHost: string;
@@ -34,6 +35,7 @@ export function addRouterFlags(command: Command): Command {
       oneOf(["on", "off"]),
       "on",
     );
+  addPluginFlags(command);
   for (const name of NAMES) {
     command.addOption(
       new Option(`${flagOf(name)} <n>`, ROUTER_OPTION_HELP[name])

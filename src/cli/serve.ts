@@ -6,6 +6,7 @@ import { formatTable } from "../app/table.ts";
 import { explainListenError } from "./listen-error.ts";
 import { loadInput } from "./load-input.ts";
 import { wholeNumber } from "./option-values.ts";
+import { loadOptionsOf } from "./plugin-flags.ts";
 import { readInput } from "./read-input.ts";
 import { addRouterFlags, type RouterFlags, routerOptionsOf } from "./router-flags.ts";
 import { untilStopped } from "./until-stopped.ts";
@@ -44,13 +45,14 @@ export function serveCommand(): Command {
 }
 
 async function serve(flags: ServeFlags): Promise<void> {
-  const input = loadInput(flags.config);
-  const service = input.kind === "service" ? input.service : undefined;
+  const input = loadInput(flags.config, await loadOptionsOf(flags));
+  const { service, config } = input;
   const stopped = untilStopped();
   const { router, endpoints } = await startServe({
     ...flags,
     pool: { namespace: service?.namespace ?? "default", name: service?.name ?? "pool" },
-    config: input.kind === "service" ? input.service.config : input.config,
+    config,
+    source: input,
     modelName: flags.model ?? service?.modelName,
     endpointsFile: { text: readInput(flags.endpoints).toString("utf8"), file: flags.endpoints },
     isCorrectingMetrics: flags.metricsCorrection === "on",

@@ -11,6 +11,7 @@ import { EXIT } from "./exit.ts";
 import { explainListenError } from "./listen-error.ts";
 import { loadManifest } from "./load-input.ts";
 import { oneOf, perService, positiveNumber, wholeNumber } from "./option-values.ts";
+import { loadOptionsOf } from "./plugin-flags.ts";
 import { readInput } from "./read-input.ts";
 import { addRouterFlags, type RouterFlags, routerOptionsOf } from "./router-flags.ts";
 import { untilStopped } from "./until-stopped.ts";
@@ -61,13 +62,17 @@ export function upCommand(): Command {
 }
 
 async function up(manifests: readonly string[], flags: UpFlags): Promise<void> {
-  const services = manifests.map(loadManifest);
+  const loading = await loadOptionsOf(flags);
+  const files = manifests.map((path) => loadManifest(path, loading));
+  const services = files.map(({ service }) => service);
   const stopped = untilStopped();
   const gaveUp = Promise.withResolvers<number>();
   const log = createStderrLog("warn");
   const running = await startUp({
     ...flags,
     services,
+    files,
+    loading,
     gpus: flags.gpu,
     model:
       flags.modelFile === undefined

@@ -4,53 +4,39 @@ export const API_VERSIONS = [
   "llm-d.ai/v1alpha1",
 ] as const;
 
+/** The rules that a configuration was written for: bytes and thresholds, or tokens and deciders. */
+export type Era = "bytes" | "tokens";
+
+/** The era of an `apiVersion`. */
+export function eraOf(apiVersion: unknown): Era {
+  return apiVersion === API_VERSIONS[1] ? "tokens" : "bytes";
+}
+
 /** Its only `kind`. */
 export const CONFIG_KIND = "EndpointPickerConfig";
 
-/** Fields that llm-d reads and that change nothing here, with the form they must have. */
-export const UNUSED_FIELDS = {
-  featureGates: "list",
-  dataLayer: "mapping",
-  flowControl: "mapping",
-  requestHandler: "mapping",
-  saturationDetector: "mapping",
-  parser: "mapping",
-} as const;
+/** Fields that llm-d reads and that change nothing here; each is a mapping. */
+export const UNUSED_FIELDS = [
+  "dataLayer",
+  "flowControl",
+  "requestHandler",
+  "saturationDetector",
+  "parser",
+] as const;
 
-/** Plugin types that llm-d renamed without changing their parameters. */
-export const RENAMED_TYPES: readonly RenamedType[] = [
-  { from: "kv-cache-scorer", to: "kv-cache-utilization-scorer" },
-  { from: "prefill-header-handler", to: "disagg-headers-handler" },
-  { from: "model-server-protocol-metrics", to: "core-metrics-extractor" },
-  { from: "model-server-protocol-models", to: "models-data-extractor" },
-  { from: "tokenizer", to: "token-producer" },
-  { from: "by-label-selector", to: "label-selector-filter" },
-];
-
-/** One renamed plugin type; used where only `to` is registered. */
-export interface RenamedType {
-  readonly from: string;
-  readonly to: string;
-}
+/** Gates that llm-d knows. */
+export const FEATURE_GATES = ["flowControl", "haPopulateNonLeaderDatastore"] as const;
 
 /** Types of the two halves of the prefix cache: who scores, and who keeps the index. */
 export const PREFIX_CACHE_SCORER = "prefix-cache-scorer";
 export const PREFIX_CACHE_PRODUCER = "approx-prefix-cache-producer";
 
-/** Parameters that fix the block size, with the bytes that one of their units means. */
-export const BLOCK_SIZE_PARAMETERS: Readonly<Record<string, number>> = {
-  hashBlockSize: 1,
-  blockSize: 1,
-  // llm-d estimates four bytes to a token.
-  blockSizeTokens: 4,
+/** Who produces a request attribute that is needed and that nobody produces, by attribute. */
+export const DEFAULT_PRODUCERS: Readonly<Record<string, string>> = {
+  "prefix-match": PREFIX_CACHE_PRODUCER,
+  "prompt-tokens": "token-producer",
+  "session-id": "session-id-producer",
 };
-
-/** What the prefix cache is unless its parameters say otherwise (llm-d's own defaults). */
-export const PREFIX_CACHE_DEFAULTS = {
-  blockBytes: 64,
-  maxPrefixBlocksToMatch: 256,
-  lruCapacityPerServer: 31_250,
-} as const;
 
 /** Types that stand in where a configuration names no handler or no picker. */
 export const DEFAULT_HANDLER = "single-profile-handler";

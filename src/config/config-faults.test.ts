@@ -1,60 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { testRegistry as registry, SINGLE, SPLIT } from "../../test/fixtures/picker-configs.ts";
 import { ConfigError, describeFault } from "../core/config-error.ts";
-import { definePlugin, noParams } from "../plugin/define-plugin.ts";
-import { createRegistry } from "../plugin/registry.ts";
-import { builtinPlugins } from "../plugins/builtin-plugins.ts";
 import { loadRouterConfig } from "./load-router-config.ts";
-
-const alphaFilter = definePlugin({
-  type: "alpha-filter",
-  stability: "alpha",
-  roles: ["filter"],
-  params: noParams,
-  create: () => ({ filter: () => undefined }),
-});
-const registry = createRegistry([...builtinPlugins, alphaFilter]);
-
-const SINGLE = `apiVersion: inference.networking.x-k8s.io/v1alpha1
-kind: EndpointPickerConfig
-plugins:
-- type: single-profile-handler
-- type: max-score-picker
-- type: queue-scorer
-- type: prefix-cache-scorer
-  parameters:
-    hashBlockSize: 64
-    maxPrefixBlocksToMatch: 256
-    lruCapacityPerServer: 39744
-schedulingProfiles:
-- name: default
-  plugins:
-  - pluginRef: prefix-cache-scorer
-    weight: 2.0
-  - pluginRef: queue-scorer
-    weight: 1.0
-  - pluginRef: max-score-picker
-`;
-
-const SPLIT = `apiVersion: inference.networking.x-k8s.io/v1alpha1
-kind: EndpointPickerConfig
-plugins:
-- type: pd-profile-handler
-  parameters:
-    threshold: 100
-- type: prefill-filter
-- type: decode-filter
-- type: random-picker
-schedulingProfiles:
-- name: prefill
-  plugins:
-  - pluginRef: prefill-filter
-  - pluginRef: random-picker
-- name: decode
-  plugins:
-  - pluginRef: decode-filter
-  - pluginRef: random-picker
-`;
 
 /** What is replaced by what; line, column and path of the one fault, and its message. */
 type Row = readonly [name: string, replaced: string, by: string, at: string, message: RegExp];
@@ -264,6 +212,13 @@ const SINGLE_ROWS: readonly Row[] = [
     /must be a list/,
   ],
   [
+    "cache parameters beside a producer",
+    "- type: queue-scorer",
+    "- type: queue-scorer\n- type: approx-prefix-cache-producer",
+    "9:3: plugins[4].parameters",
+    /the cache is configured by the approx-prefix-cache-producer/,
+  ],
+  [
     "duplicate key",
     "kind: EndpointPickerConfig",
     "kind: EndpointPickerConfig\nkind: EndpointPickerConfig",
@@ -271,7 +226,13 @@ const SINGLE_ROWS: readonly Row[] = [
     /duplicate key/,
   ],
   ["syntax error", "kind: EndpointPickerConfig", "kind: [", "3:1", /./],
-  ["two documents", "schedulingProfiles:", "---\nschedulingProfiles:", "13:1", /second one/],
+  [
+    "two documents",
+    "schedulingProfiles:",
+    "---\nschedulingProfiles:",
+    "13:1",
+    /this is a second one/,
+  ],
 ];
 
 const SPLIT_ROWS: readonly Row[] = [
@@ -330,13 +291,6 @@ const SPLIT_ROWS: readonly Row[] = [
     "single-profile-handler",
     "4:3: plugins[0]",
     /exactly one profile/,
-  ],
-  [
-    "a producer twice",
-    "- type: decode-filter",
-    "- type: decode-filter\n- type: approx-prefix-cache-producer\n- {type: approx-prefix-cache-producer, name: b}",
-    "10:4: plugins[4].type",
-    /one approx-prefix-cache-producer is enough/,
   ],
 ];
 

@@ -1,4 +1,5 @@
 import type { Json } from "../core/json.ts";
+import { describeMappings } from "./describe-mappings.ts";
 import type { ConfigNote, RouterConfig } from "./router-config.ts";
 
 /**
@@ -25,6 +26,15 @@ export function describeConfig(config: RouterConfig): Json {
         scorers.has(pluginRef) ? { pluginRef, weight } : { pluginRef },
       ),
     })),
+    objectives: config.objectives.map(({ name, priority }) => ({ name, priority })),
+    rewrites: config.rewrites.map(({ name, rules }) => ({
+      name,
+      rules: rules.map(({ matches, targets }) => ({
+        matches,
+        targets: targets.map(({ model, weight }) => ({ model, weight: weight ?? null })),
+      })),
+    })),
+    mappings: describeMappings(config),
     notes: config.notes.map(describeNote),
   };
 }

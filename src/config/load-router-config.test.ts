@@ -1,62 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { testRegistry as registry, SINGLE, SPLIT } from "../../test/fixtures/picker-configs.ts";
 import { ConfigError, type ConfigFault } from "../core/config-error.ts";
 import { definePlugin, noParams } from "../plugin/define-plugin.ts";
 import { createRegistry } from "../plugin/registry.ts";
-import { builtinPlugins } from "../plugins/builtin-plugins.ts";
+import { knownPlugins } from "../plugins/builtin-plugins.ts";
 import { describeConfig } from "./describe-config.ts";
 import { loadRouterConfig } from "./load-router-config.ts";
 import type { RouterConfig } from "./router-config.ts";
-
-const fakeAlpha = definePlugin({
-  type: "alpha-filter",
-  stability: "alpha",
-  roles: ["filter"],
-  params: noParams,
-  create: () => ({ filter: () => undefined }),
-});
-const registry = createRegistry([...builtinPlugins, fakeAlpha]);
-
-const SINGLE = `apiVersion: inference.networking.x-k8s.io/v1alpha1
-kind: EndpointPickerConfig
-plugins:
-- type: single-profile-handler
-- type: max-score-picker
-- type: queue-scorer
-- type: prefix-cache-scorer
-  parameters:
-    hashBlockSize: 64
-    maxPrefixBlocksToMatch: 256
-    lruCapacityPerServer: 39744
-schedulingProfiles:
-- name: default
-  plugins:
-  - pluginRef: prefix-cache-scorer
-    weight: 2.0
-  - pluginRef: queue-scorer
-    weight: 1.0
-  - pluginRef: max-score-picker
-`;
-
-const SPLIT = `apiVersion: inference.networking.x-k8s.io/v1alpha1
-kind: EndpointPickerConfig
-plugins:
-- type: pd-profile-handler
-  parameters:
-    threshold: 100
-- type: prefill-filter
-- type: decode-filter
-- type: random-picker
-schedulingProfiles:
-- name: prefill
-  plugins:
-  - pluginRef: prefill-filter
-  - pluginRef: random-picker
-- name: decode
-  plugins:
-  - pluginRef: decode-filter
-  - pluginRef: random-picker
-`;
 
 const load = (text: string): RouterConfig => loadRouterConfig({ text, file: "epp.yaml", registry });
 
@@ -100,10 +51,16 @@ test("config: both eras, YAML and JSON, load to the same internal form", () => {
         ],
       },
     ],
+    objectives: [],
+    rewrites: [],
+    mappings: [
+      "inference.networking.x-k8s.io/v1alpha1 → llm-d.ai/v1alpha1 (since llm-d-router 0.9): llm-d reads the older one still",
+      ...CACHE_MAPPINGS,
+    ],
     notes: [],
   });
   const today = SINGLE.replace("inference.networking.x-k8s.io", "llm-d.ai");
-  assert.deepEqual(describeConfig(load(today)), expected);
+  assert.deepEqual(describeConfig(load(today)), { ...Object(expected), mappings: CACHE_MAPPINGS });
   const json = JSON.stringify(
     {
       apiVersion: "llm-d.ai/v1alpha1",
@@ -128,8 +85,15 @@ test("config: both eras, YAML and JSON, load to the same internal form", () => {
     undefined,
     "\t",
   );
-  assert.deepEqual(describeConfig(load(json)), expected);
+  const mappings = CACHE_MAPPINGS.slice(-1);
+  assert.deepEqual(describeConfig(load(json)), { ...Object(expected), mappings });
 });
+
+const CACHE_MAPPINGS = [
+  "prefix-cache-scorer.hashBlockSize → approx-prefix-cache-producer.blockSizeTokens (since GAIE 1.5): bytes / 4, rounded up, at least 16",
+  "prefix-cache-scorer.maxPrefixBlocksToMatch → approx-prefix-cache-producer.maxPrefixTokensToMatch (since GAIE 1.5): blocks × tokens of a block",
+  "prefix-cache-scorer.lruCapacityPerServer → approx-prefix-cache-producer.lruCapacityPerServer (since GAIE 1.5)",
+];
 
 function plugin(type: string, roles: readonly string[]): Record<string, unknown> {
   return { name: type, type, roles, stability: "stable", parameters: {} };
@@ -143,7 +107,7 @@ test("config fault: every fault is told at once, in the order of the file, with 
     name: "ConfigError",
     message: [
       'epp.yaml:2:1: kind: unknown kind "Pod" (allowed: EndpointPickerConfig)',
-      "epp.yaml:9:5: plugins[3].parameters.hashSize: unknown field (allowed: hashBlockSize, blockSize, blockSizeTokens, maxPrefixBlocksToMatch, lruCapacityPerServer, autoTune)",
+      "epp.yaml:9:5: plugins[3].parameters.hashSize: unknown field (allowed: hashBlockSize, blockSize, blockSizeTokens, maxPrefixBlocksToMatch, maxPrefixTokensToMatch, lruCapacityPerServer, autoTune, prefixMatchInfoProducerName, matchLengthWeight, matchLengthScaleTokens)",
       "epp.yaml:18:5: schedulingProfiles[0].plugins[1].weight: must be a finite number of at least 0",
     ].join("\n"),
   });
@@ -235,8 +199,8 @@ test("config: alpha plugins load when they are allowed", () => {
 
 test("config: a renamed type is used where only its later name is registered", () => {
   const renamed = definePlugin({
-    ...fakeAlpha,
     stability: "beta",
+    roles: ["filter"],
     type: "label-selector-filter",
     params: noParams,
     create: () => ({ filter: () => undefined }),
@@ -244,7 +208,10 @@ test("config: a renamed type is used where only its later name is registered", (
   const config = loadRouterConfig({
     text: withPlugins("- type: by-label-selector"),
     file: "epp.yaml",
-    registry: createRegistry([...builtinPlugins, renamed]),
+    registry: createRegistry([
+      ...knownPlugins.filter(({ type }) => !/label-selector/.test(type)),
+      renamed,
+    ]),
   });
   assert.equal(config.plugins[0]?.definition.type, "label-selector-filter");
   assert.equal(config.plugins[0]?.name, "by-label-selector");
@@ -299,17 +266,21 @@ for (const { parameters, want, notes } of CACHES) {
   }
 }
 
-test("prefix cache: scorers share one producer, and may not want different ones", () => {
+test("prefix cache: scorers of equal caches share a producer, others have one of their own", () => {
   const second = (parameters: string): string =>
     SINGLE.replace(
       "- type: queue-scorer",
       `- type: queue-scorer\n- {type: prefix-cache-scorer, name: b, parameters: ${parameters}}`,
     );
+  const producersOf = (config: RouterConfig): string[] =>
+    config.plugins.map(({ name }) => name).filter((name) => name.endsWith("-producer"));
   const same = load(second("{lruCapacityPerServer: 39744}"));
-  assert.equal(same.plugins.filter(({ name }) => name.endsWith("-producer")).length, 1);
-  const [fault] = faultsOf(second("{hashBlockSize: 32}"));
-  assert.equal(fault?.path, "plugins[4].parameters");
-  assert.match(fault?.message ?? "", /b-producer keeps it/);
+  assert.deepEqual(producersOf(same), ["b-producer"]);
+  const other = load(second("{hashBlockSize: 32}"));
+  assert.deepEqual(producersOf(other), ["b-producer", "prefix-cache-scorer-producer"]);
+  assert.deepEqual(other.plugins.find(({ name }) => name === "prefix-cache-scorer")?.parameters, {
+    prefixMatchInfoProducerName: "prefix-cache-scorer-producer",
+  });
 });
 
 test("prefix cache: the name of the producer may not be taken", () => {

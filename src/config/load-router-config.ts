@@ -1,11 +1,22 @@
 import { ConfigError, type ConfigFault } from "../core/config-error.ts";
 import { invariant } from "../core/invariant.ts";
-import { API_VERSIONS, CONFIG_KIND, DEFAULT_HANDLER, UNUSED_FIELDS } from "./compatibility.ts";
+import { checkReferences } from "./check-references.ts";
+import {
+  API_VERSIONS,
+  CONFIG_KIND,
+  DEFAULT_HANDLER,
+  eraOf,
+  UNUSED_FIELDS,
+} from "./compatibility.ts";
+import { settleProducers } from "./default-producers.ts";
+import { checkFeatureGates } from "./feature-gates.ts";
 import type { LoadOptions } from "./load-options.ts";
-import type { PluginSet } from "./plugin-set.ts";
+import { mappingOf } from "./mapping-table.ts";
+import type { PluginSet, ReadContext } from "./plugin-set.ts";
+import { isPoolObject, readPoolObjects } from "./pool-objects.ts";
 import { readPlugins } from "./read-plugins.ts";
 import { readProfiles } from "./read-profiles.ts";
-import type { ConfigNote, ProfileEntry, RouterConfig } from "./router-config.ts";
+import type { ProfileEntry, RouterConfig } from "./router-config.ts";
 import type { SourceNode } from "./source-node.ts";
 import { parseSource, type SourceText } from "./source-text.ts";
 
@@ -18,14 +29,16 @@ export interface RouterConfigSource extends SourceText, LoadOptions {}
  */
 export function loadRouterConfig(source: RouterConfigSource): RouterConfig {
   const faults: ConfigFault[] = [];
-  const [root, second] = parseSource(source, faults);
-  second?.fault("one document is expected, this is a second one");
+  const documents = parseSource(source, faults);
+  const [root, second] = documents.filter((document) => !isPoolObject(document));
+  second?.fault(`one ${CONFIG_KIND} is expected, this is a second one`);
   const isEmpty = root === undefined && faults.length === 0;
   if (isEmpty) faults.push({ path: "", message: `${source.file} holds no ${CONFIG_KIND}` });
   const config = root === undefined ? undefined : readRouterConfig(root, source);
+  const objects = readPoolObjects(documents);
   throwFaults(faults);
   invariant(config !== undefined, "a configuration without faults was not read");
-  return config;
+  return { ...config, ...objects };
 }
 
 /** Throws the faults, if any, in the order of the file. */
@@ -46,17 +59,25 @@ export function readRouterConfig(root: SourceNode, options: LoadOptions): Router
     "kind",
     "plugins",
     "schedulingProfiles",
-    ...Object.keys(UNUSED_FIELDS),
+    "featureGates",
+    ...UNUSED_FIELDS,
   ]);
   if (fields === undefined) return undefined;
-  const notes: ConfigNote[] = [];
   checkConstant(root, fields, "apiVersion", API_VERSIONS);
   checkConstant(root, fields, "kind", [CONFIG_KIND]);
-  noteUnusedFields(fields, notes);
-  const plugins = readPlugins(fields.get("plugins"), options, notes);
+  const era = eraOf(fields.get("apiVersion")?.value);
+  const context: ReadContext = { options, era, notes: [], mappings: [] };
+  noteMappings(fields, context);
+  const gates = fields.get("featureGates");
+  if (gates !== undefined) checkFeatureGates(gates, context);
+  noteUnusedFields(fields, context);
+  const plugins = readPlugins(fields.get("plugins"), context);
   const profiles = readProfiles(root, fields.get("schedulingProfiles"), plugins);
   settleHandler(root, fields.get("schedulingProfiles"), plugins, profiles);
-  return { plugins: plugins.entries, profiles, notes };
+  checkReferences(plugins);
+  settleProducers(plugins);
+  const { notes, mappings } = context;
+  return { plugins: plugins.entries, profiles, objectives: [], rewrites: [], notes, mappings };
 }
 
 function checkConstant(
@@ -72,12 +93,19 @@ function checkConstant(
   }
 }
 
-function noteUnusedFields(fields: ReadonlyMap<string, SourceNode>, notes: ConfigNote[]): void {
-  for (const [name, form] of Object.entries(UNUSED_FIELDS)) {
+function noteMappings(fields: ReadonlyMap<string, SourceNode>, { mappings }: ReadContext): void {
+  for (const [name, node] of fields) {
+    const mapping =
+      name === "apiVersion" ? mappingOf(name, String(node.value)) : mappingOf("field", name);
+    if (mapping !== undefined) mappings.push({ mapping, position: node.position });
+  }
+}
+
+function noteUnusedFields(fields: ReadonlyMap<string, SourceNode>, { notes }: ReadContext): void {
+  for (const name of UNUSED_FIELDS) {
     const node = fields.get(name);
     if (node === undefined) continue;
-    if (form === "mapping") node.entries();
-    else for (const item of node.items()) item.text();
+    node.entries();
     notes.push({ message: `${name} has no effect here yet`, position: node.position });
   }
 }
@@ -114,10 +142,12 @@ function settleHandler(
       position: root.positionOf(["plugins"]),
     });
   }
-  // A profile that could not be read may be the one that the handler misses.
-  if (first === undefined || profiles.length < profileCount) return;
-  const fault = plugins.entries
-    .find(({ name }) => name === first.name)
-    ?.configured.profilesFault(profiles.map(({ name }) => name));
-  if (fault !== undefined) first.node.fault(fault);
+  // A profile that could not be read may be the one that a plugin misses.
+  if (profiles.length < profileCount) return;
+  const names = profiles.map(({ name }) => name);
+  for (const { name, node } of plugins.all) {
+    const entry = plugins.entries.find((one) => one.name === name);
+    const fault = entry?.configured.profilesFault(names);
+    if (fault !== undefined) node.fault(fault);
+  }
 }

@@ -1,8 +1,9 @@
 import type { PluginDefinition } from "../plugin/define-plugin.ts";
 import type { Role } from "../plugin/plugin-instance.ts";
 import type { Registry } from "../plugin/registry.ts";
-import { PREFIX_CACHE_PRODUCER } from "./compatibility.ts";
-import type { ConfigNote, PluginEntry } from "./router-config.ts";
+import type { Era } from "./compatibility.ts";
+import type { LoadOptions } from "./load-options.ts";
+import type { ConfigNote, PluginEntry, UsedMapping } from "./router-config.ts";
 import type { SourceNode } from "./source-node.ts";
 
 /** A plugin that a file names; without definition when something is wrong with it. */
@@ -12,16 +13,35 @@ export interface DeclaredPlugin {
   readonly definition: PluginDefinition | undefined;
 }
 
+/** What the parts of one configuration are read with, and where they leave their remarks. */
+export interface ReadContext {
+  readonly options: LoadOptions;
+  readonly era: Era;
+  readonly notes: ConfigNote[];
+  readonly mappings: UsedMapping[];
+}
+
 /** The plugins of one configuration while it is read. */
 export class PluginSet {
-  readonly registry: Registry;
-  readonly notes: ConfigNote[];
+  readonly context: ReadContext;
   readonly entries: PluginEntry[] = [];
   readonly #declared = new Map<string, DeclaredPlugin>();
 
-  constructor(registry: Registry, notes: ConfigNote[]) {
-    this.registry = registry;
-    this.notes = notes;
+  constructor(context: ReadContext) {
+    this.context = context;
+  }
+
+  get registry(): Registry {
+    return this.context.options.registry;
+  }
+
+  get notes(): ConfigNote[] {
+    return this.context.notes;
+  }
+
+  /** The file's plugins in its order. */
+  get all(): readonly DeclaredPlugin[] {
+    return [...this.#declared.values()];
   }
 
   /** Names of the file's plugins in its order. */
@@ -34,19 +54,24 @@ export class PluginSet {
     return [...this.#declared.values()].every(({ definition }) => definition !== undefined);
   }
 
-  /** Keeper of the prefix index, when there is one so far. */
-  get producer(): PluginEntry | undefined {
-    return this.entries.find(({ definition }) => definition.type === PREFIX_CACHE_PRODUCER);
-  }
-
   /** Whether the file names such a plugin. */
   has(name: string): boolean {
     return this.#declared.has(name);
   }
 
+  /** The plugin as the file declares it. */
+  declared(name: string): DeclaredPlugin | undefined {
+    return this.#declared.get(name);
+  }
+
+  /** The instance of that name, of the file or our own; undefined while it has a fault. */
+  entry(name: string): PluginEntry | undefined {
+    return this.entries.find((entry) => entry.name === name);
+  }
+
   /** Whether an instance of the file or of our own has the name. */
   isTaken(name: string): boolean {
-    return this.has(name) || this.entries.some((entry) => entry.name === name);
+    return this.has(name) || this.entry(name) !== undefined;
   }
 
   declare(name: string, node: SourceNode, definition: PluginDefinition | undefined): void {
@@ -69,11 +94,17 @@ export class PluginSet {
   }
 
   /** Adds a plugin that no file names, under its type; undefined when that cannot be. */
-  addDefault(type: string): PluginEntry | undefined {
+  addDefault(type: string, parameters?: unknown): PluginEntry | undefined {
     const definition = this.registry.find(type);
     if (definition === undefined || this.isTaken(type)) return undefined;
-    const configured = definition.configure(undefined);
-    const entry = { name: type, definition, configured, parameters: {}, position: undefined };
+    const configured = definition.configure(parameters);
+    const entry = {
+      name: type,
+      definition,
+      configured,
+      parameters: parameters ?? {},
+      position: undefined,
+    };
     this.add(entry);
     return entry;
   }

@@ -1,24 +1,24 @@
 import { ConfigError, type ConfigFault } from "../core/config-error.ts";
 import type { ConfiguredPlugin, PluginDefinition } from "../plugin/define-plugin.ts";
-import { PREFIX_CACHE_PRODUCER, PREFIX_CACHE_SCORER, RENAMED_TYPES } from "./compatibility.ts";
-import type { LoadOptions } from "./load-options.ts";
+import { PREFIX_CACHE_PRODUCER, PREFIX_CACHE_SCORER } from "./compatibility.ts";
+import { MAPPINGS, mappingOf } from "./mapping-table.ts";
 import { nearMiss } from "./near-miss.ts";
-import { PluginSet } from "./plugin-set.ts";
-import { readPrefixCacheParameters } from "./prefix-cache.ts";
-import type { ConfigNote } from "./router-config.ts";
+import { PluginSet, type ReadContext } from "./plugin-set.ts";
+import { PREFIX_CACHE_PARAMETERS, readPrefixCache } from "./prefix-cache.ts";
+import {
+  type PlacedDraft,
+  type PluginDraft,
+  splitPrefixCacheScorer,
+} from "./prefix-cache-scorer.ts";
 import type { PathKey, SourceNode } from "./source-node.ts";
 
 /**
  * Reads `plugins`; a plugin with a fault is declared all the same, so that references to it are
  * none.
  */
-export function readPlugins(
-  node: SourceNode | undefined,
-  options: LoadOptions,
-  notes: ConfigNote[],
-): PluginSet {
-  const plugins = new PluginSet(options.registry, notes);
-  const drafts = (node?.items() ?? []).flatMap((item) => readDraft(item, options, notes) ?? []);
+export function readPlugins(node: SourceNode | undefined, context: ReadContext): PluginSet {
+  const plugins = new PluginSet(context);
+  const drafts = (node?.items() ?? []).flatMap((item) => readDraft(item, context) ?? []);
   const hasProducer = drafts.some(({ definition }) => definition?.type === PREFIX_CACHE_PRODUCER);
   for (const draft of drafts) {
     if (plugins.isTaken(draft.name)) {
@@ -29,51 +29,49 @@ export function readPlugins(
       continue;
     }
     plugins.declare(draft.name, draft.node, draft.definition);
-    if (draft.definition === undefined) continue;
-    if (draft.definition.type === PREFIX_CACHE_SCORER) {
-      addPrefixCacheScorer(plugins, { ...draft, definition: draft.definition }, hasProducer);
-      continue;
-    }
-    const isProducer = draft.definition.type === PREFIX_CACHE_PRODUCER;
-    if (isProducer && plugins.producer !== undefined) {
-      draft.node.faultAt(["type"], `one ${PREFIX_CACHE_PRODUCER} is enough`);
-      continue;
-    }
-    const parameters = isProducer
-      ? readPrefixCacheParameters(draft.parameters, notes)
-      : draft.parameters?.value;
-    const configured = configure(draft.definition, parameters, draft.parameters ?? draft.node);
-    if (configured === undefined) continue;
-    plugins.add({
-      name: draft.name,
-      definition: draft.definition,
-      configured,
-      parameters: parameters ?? {},
-      position: draft.node.position,
-    });
+    const { definition } = draft;
+    if (definition !== undefined) addPlugin(plugins, { ...draft, definition }, hasProducer);
   }
   return plugins;
 }
 
-/** One item of `plugins` before its parameters are decoded. */
-interface PluginDraft {
-  readonly node: SourceNode;
-  readonly name: string;
-  readonly isNamed: boolean;
-  /** Undefined when the type is not registered or may not be used. */
-  readonly definition: PluginDefinition | undefined;
-  readonly parameters: SourceNode | undefined;
+function addPlugin(plugins: PluginSet, draft: PlacedDraft, hasProducer: boolean): void {
+  const { definition, name, node } = draft;
+  const { context } = plugins;
+  if (definition.isInert === true) {
+    const message = `${definition.type} has no effect here yet`;
+    context.notes.push({ message, position: node.position });
+  }
+  const parameters =
+    definition.type === PREFIX_CACHE_SCORER
+      ? splitPrefixCacheScorer(plugins, draft, hasProducer)
+      : definition.type === PREFIX_CACHE_PRODUCER
+        ? readProducer(draft, context)
+        : draft.parameters?.value;
+  const configured = configure(definition, parameters, draft.parameters ?? node);
+  if (configured === undefined) return;
+  plugins.add({
+    name,
+    definition,
+    configured,
+    parameters: parameters ?? {},
+    position: node.position,
+  });
 }
 
-function readDraft(
-  node: SourceNode,
-  options: LoadOptions,
-  notes: ConfigNote[],
-): PluginDraft | undefined {
+function readProducer({ parameters }: PluginDraft, { era, notes }: ReadContext): unknown {
+  // The name in bytes is older than the producer.
+  const known = PREFIX_CACHE_PARAMETERS.filter(
+    (name) => era === "bytes" || name !== "hashBlockSize",
+  );
+  return readPrefixCache(parameters?.entries(known), era, notes);
+}
+
+function readDraft(node: SourceNode, context: ReadContext): PluginDraft | undefined {
   const fields = node.entries(["name", "type", "parameters"]);
   if (fields === undefined) return undefined;
   const typeNode = fields.get("type");
-  if (typeNode === undefined) node.faultAt(["type"], "is required", options.registry.types);
+  if (typeNode === undefined) node.faultAt(["type"], "is required", context.options.registry.types);
   const type = typeNode?.text();
   const nameNode = fields.get("name");
   const name = nameNode === undefined ? type : nameNode.text();
@@ -83,28 +81,30 @@ function readDraft(
   const definition =
     typeNode === undefined || type === undefined
       ? undefined
-      : definitionOf(typeNode, type, options, notes);
+      : definitionOf(typeNode, type, context);
+  if (type !== undefined) noteParameters(type, parameters, context);
   return { node, name, isNamed: nameNode !== undefined, definition, parameters };
 }
 
 function definitionOf(
   node: SourceNode,
   type: string,
-  { registry, allowAlpha = false }: LoadOptions,
-  notes: ConfigNote[],
+  { options, notes, mappings }: ReadContext,
 ): PluginDefinition | undefined {
+  const { registry, allowAlpha = false } = options;
   let definition = registry.find(type);
-  const renamed = RENAMED_TYPES.find(({ from }) => from === type);
-  if (definition === undefined && renamed !== undefined) {
-    definition = registry.find(renamed.to);
+  const mapping = mappingOf("type", type);
+  if (mapping !== undefined) mappings.push({ mapping, position: node.position });
+  if (definition === undefined && mapping?.isRename === true) {
+    definition = registry.find(mapping.to);
     if (definition !== undefined)
-      notes.push({ message: `${type} is called ${renamed.to} today`, position: node.position });
+      notes.push({ message: `${type} is called ${mapping.to} today`, position: node.position });
   }
   if (definition === undefined) {
     node.fault(`unregistered plugin type ${type}${nearMiss(type, registry.types)}`, registry.types);
     return undefined;
   }
-  if (definition.stability === "alpha" && !allowAlpha) {
+  if (definition.isInert !== true && definition.stability === "alpha" && !allowAlpha) {
     node.fault(`${type} is experimental; allow it with --allow-experimental-plugins`);
     return undefined;
   }
@@ -113,53 +113,16 @@ function definitionOf(
   return definition;
 }
 
-/**
- * The scorer of a file is two plugins here: the scorer, and a producer that keeps the index; the
- * cache's parameters are the producer's.
- */
-function addPrefixCacheScorer(
-  plugins: PluginSet,
-  draft: PluginDraft & { readonly definition: PluginDefinition },
-  hasProducer: boolean,
+function noteParameters(
+  type: string,
+  parameters: SourceNode | undefined,
+  { mappings }: ReadContext,
 ): void {
-  const { name, definition, node } = draft;
-  if (hasProducer) {
-    if ((draft.parameters?.entries()?.size ?? 0) > 0)
-      draft.parameters?.fault(`the cache is configured by the ${PREFIX_CACHE_PRODUCER}`);
-  } else {
-    const parameters = readPrefixCacheParameters(draft.parameters, plugins.notes);
-    const existing = plugins.producer;
-    if (existing === undefined) {
-      addProducer(plugins, `${name}-producer`, parameters, node);
-    } else if (JSON.stringify(existing.parameters) !== JSON.stringify(parameters)) {
-      (draft.parameters ?? node).fault(
-        `there is one prefix cache, and ${existing.name} keeps it with other parameters`,
-      );
-    }
+  for (const mapping of MAPPINGS) {
+    if (mapping.kind !== "parameter" || !mapping.from.startsWith(`${type}.`)) continue;
+    const node = parameters?.at(...mapping.from.slice(type.length + 1).split("."));
+    if (node !== undefined) mappings.push({ mapping, position: node.position });
   }
-  const configured = configure(definition, undefined, node);
-  if (configured === undefined) return;
-  plugins.add({ name, definition, configured, parameters: {}, position: node.position });
-}
-
-function addProducer(
-  plugins: PluginSet,
-  name: string,
-  parameters: unknown,
-  node: SourceNode,
-): void {
-  const definition = plugins.registry.find(PREFIX_CACHE_PRODUCER);
-  if (plugins.isTaken(name)) {
-    node.fault(`the name ${name} is needed for its ${PREFIX_CACHE_PRODUCER}`);
-    return;
-  }
-  if (definition === undefined) {
-    node.faultAt(["type"], `needs a plugin of type ${PREFIX_CACHE_PRODUCER}`);
-    return;
-  }
-  const configured = configure(definition, parameters, node);
-  if (configured === undefined) return;
-  plugins.add({ name, definition, configured, parameters, position: undefined });
 }
 
 /** Decodes parameters; what the plugin complains about is placed below `node`. */
@@ -182,7 +145,7 @@ function placeFault({ path, message, allowed }: ConfigFault, node: SourceNode): 
 }
 
 /** Inverse of `keyPath`: `a.b[2]` as `["a", "b", 2]`. */
-function keysOf(path: string): readonly PathKey[] {
+export function keysOf(path: string): readonly PathKey[] {
   return Array.from(path.matchAll(/\[(\d+)\]|[^.[\]]+/g), ([key, index]) =>
     index === undefined ? key : Number(index),
   );

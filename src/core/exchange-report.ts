@@ -20,7 +20,7 @@ export interface PdOutcome {
   readonly handleBlocks: number | null;
   readonly kvBytes: number | null;
   readonly kvMs: number | null;
-  /** Part of `kvMs` that the first transfer between two engines spends on getting acquainted. */
+  /** Before `kvMs` begins: what the first transfer between two engines spends on getting acquainted. */
   readonly kvHandshakeMs: number | null;
   readonly prefillCachedTokens: number | null;
   readonly decodeCachedTokens: number | null;

@@ -7,6 +7,7 @@ export const COUNTERS = [
   "plugin-failures",
   "endpoint-changes",
   "exchanges-expired",
+  "config-reloads",
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 

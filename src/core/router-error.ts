@@ -5,10 +5,7 @@ export type FaultSource = "client" | "engine" | "router";
 export const ROUTER_ERROR_CODES = [
   "ROUTER_UPSTREAM_CONNECT",
   "ROUTER_UPSTREAM_RESET",
-  "ROUTER_UPSTREAM_FIRST_BYTE_TIMEOUT",
-  "ROUTER_UPSTREAM_GAP_TIMEOUT",
   "ROUTER_UPSTREAM_PROTOCOL",
-  "ROUTER_CLIENT_LEFT",
 ] as const;
 export type RouterErrorCode = (typeof ROUTER_ERROR_CODES)[number];
 

@@ -7,10 +7,15 @@ import {
   kvBlockTokens,
   kvCacheUsage,
   NUMERIC_ATTRIBUTES,
+  type NumericAttribute,
   runningRequests,
   waitingQueueDepth,
 } from "../endpoints/numeric-attribute.ts";
-import { vllmReader } from "./engine-metrics.ts";
+import { type EngineReader, vllmReader } from "./engine-metrics.ts";
+
+function columnsReader(columns: readonly NumericAttribute[]): EngineReader {
+  return vllmReader({ columns, lora: false });
+}
 
 const golden = [
   { file: "vllm-v1", waiting: 3, running: 12, usage: 0.4375, tokens: 16, blocks: 39_744 },
@@ -21,7 +26,7 @@ const golden = [
 for (const { file, waiting, running, usage, tokens, blocks } of golden) {
   test(`engine-metrics: ${file}`, () => {
     const url = new URL(`../../test/golden/metrics/${file}.txt`, import.meta.url);
-    const values = vllmReader(NUMERIC_ATTRIBUTES)(readFileSync(url, "utf8"));
+    const { values } = columnsReader(NUMERIC_ATTRIBUTES)(readFileSync(url, "utf8"));
     assert.deepEqual(
       values,
       new Map([
@@ -38,10 +43,10 @@ for (const { file, waiting, running, usage, tokens, blocks } of golden) {
 test("engine-metrics: only what is consumed is read", () => {
   const text = "vllm:num_requests_waiting 3\nvllm:num_requests_running 4\n";
   assert.deepEqual(
-    vllmReader([waitingQueueDepth, inFlightRequests])(text),
+    columnsReader([waitingQueueDepth, inFlightRequests])(text).values,
     new Map([[waitingQueueDepth, 3]]),
   );
-  assert.equal(vllmReader([])(text).size, 0);
+  assert.equal(columnsReader([])(text).values.size, 0);
 });
 
 for (const { name, text, want } of [
@@ -56,11 +61,57 @@ for (const { name, text, want } of [
   },
 ]) {
   test(`engine-metrics: ${name}`, () => {
-    assert.equal(vllmReader([kvCacheUsage])(text).get(kvCacheUsage), want);
+    assert.equal(columnsReader([kvCacheUsage])(text).values.get(kvCacheUsage), want);
   });
 }
 
 test("engine-metrics: block counts that are not known yet are absent", () => {
   const text = 'vllm:cache_config_info{block_size="16",num_gpu_blocks="None"} 1';
-  assert.deepEqual(vllmReader([kvBlockCount, kvBlockTokens])(text), new Map([[kvBlockTokens, 16]]));
+  assert.deepEqual(
+    columnsReader([kvBlockCount, kvBlockTokens])(text).values,
+    new Map([[kvBlockTokens, 16]]),
+  );
+});
+
+test("engine-metrics, trap 32: both names of the KV gauge are read", () => {
+  for (const name of ["vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"]) {
+    const { values } = columnsReader([kvCacheUsage])(`${name}{model_name="m"} 0.75`);
+    assert.equal(values.get(kvCacheUsage), 0.75, name);
+  }
+});
+
+const lora = (running: string, waiting: string, max: string, value: string): string =>
+  `vllm:lora_requests_info{max_lora="${max}",running_lora_adapters="${running}",` +
+  `waiting_lora_adapters="${waiting}"} ${value}\n`;
+const adapters = (adaptersMax: number, running: string[], waiting: string[]) => ({
+  adaptersMax,
+  running: new Set(running),
+  waiting: new Set(waiting),
+});
+
+for (const { name, text, want } of [
+  {
+    name: "adapters are listed with commas",
+    text: lora("sql, chat", "code", "4", "1.7e+09"),
+    want: adapters(4, ["sql", "chat"], ["code"]),
+  },
+  { name: "nothing listed is none", text: lora("", "", "4", "1"), want: adapters(4, [], []) },
+  {
+    name: "of several series the one with the largest value counts",
+    text: lora("old", "", "4", "10") + lora("last", "", "4", "30") + lora("older", "", "4", "20"),
+    want: adapters(4, ["last"], []),
+  },
+  { name: "an engine without adapters says nothing", text: "vllm:lora 1\n", want: undefined },
+  { name: "no maximum is unknown", text: lora("sql", "", "None", "1"), want: undefined },
+]) {
+  test(`engine-metrics: LoRA: ${name}`, () => {
+    assert.deepEqual(vllmReader({ columns: [], lora: true })(text).lora, want);
+    assert.equal(vllmReader({ columns: [], lora: false })(text).lora, undefined);
+  });
+}
+
+test("engine-metrics: LoRA: the adapters of vllm-v1", () => {
+  const url = new URL("../../test/golden/metrics/vllm-v1.txt", import.meta.url);
+  const reading = vllmReader({ columns: [], lora: true })(readFileSync(url, "utf8"));
+  assert.deepEqual(reading.lora, adapters(4, ["sql", "chat"], []));
 });

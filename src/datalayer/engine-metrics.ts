@@ -1,3 +1,4 @@
+import type { LoraState } from "../endpoints/endpoint-table.ts";
 import {
   kvBlockCount,
   kvBlockTokens,
@@ -6,7 +7,7 @@ import {
   runningRequests,
   waitingQueueDepth,
 } from "../endpoints/numeric-attribute.ts";
-import { latestSeries, readSeries } from "./prometheus-text.ts";
+import { latestSeries, readSeries, type Series } from "./prometheus-text.ts";
 
 /** Where an engine exposes a column: the first of the names that gives a usable value counts. */
 interface EngineSignal {
@@ -30,12 +31,27 @@ const VLLM_SIGNALS: readonly EngineSignal[] = [
   { attribute: kvBlockCount, names: ["vllm:cache_config_info"], label: "num_gpu_blocks" },
 ];
 
-/** Turns an engine's exposition into columns; what it does not say, or says as NaN, is absent. */
-export type EngineReader = (text: string) => ReadonlyMap<NumericAttribute, number>;
+/** LoRA adapters, as labels of a gauge whose value is the time of the engine's last step with any. */
+const VLLM_LORA = "vllm:lora_requests_info";
 
-/** Reads vLLM's exposition for just the columns that some plugin consumes. */
-export function vllmReader(consumes: Iterable<NumericAttribute>): EngineReader {
-  const wanted = new Set(consumes);
+/** What one exposition says; what it does not say, or says as NaN, is absent. */
+export interface EngineReading {
+  readonly values: ReadonlyMap<NumericAttribute, number>;
+  readonly lora: LoraState | undefined;
+}
+
+/** Turns an engine's exposition into columns. */
+export type EngineReader = (text: string) => EngineReading;
+
+/** What of an engine's exposition some plugin consumes. */
+export interface ConsumedMetrics {
+  readonly columns: Iterable<NumericAttribute>;
+  readonly lora: boolean;
+}
+
+/** Reads just what is consumed out of vLLM's exposition. */
+export function vllmReader(consumed: ConsumedMetrics): EngineReader {
+  const wanted = new Set(consumed.columns);
   const signals = VLLM_SIGNALS.filter(({ attribute }) => wanted.has(attribute));
   return (text) => {
     const values = new Map<NumericAttribute, number>();
@@ -43,8 +59,32 @@ export function vllmReader(consumes: Iterable<NumericAttribute>): EngineReader {
       const value = read(text, signal);
       if (value !== undefined) values.set(signal.attribute, value);
     }
-    return values;
+    return { values, lora: consumed.lora ? readLora(text) : undefined };
   };
+}
+
+/** vLLM leaves the series of earlier adapter sets standing: the one with the largest value is the last. */
+function readLora(text: string): LoraState | undefined {
+  const last = readSeries(text, VLLM_LORA).reduce<Series | undefined>(
+    (latest, next) => (latest === undefined || next.value >= latest.value ? next : latest),
+    undefined,
+  );
+  const adaptersMax = numberOf(last?.labels["max_lora"] ?? "");
+  if (last === undefined || Number.isNaN(adaptersMax)) return undefined;
+  return {
+    adaptersMax,
+    running: namesOf(last.labels["running_lora_adapters"]),
+    waiting: namesOf(last.labels["waiting_lora_adapters"]),
+  };
+}
+
+function namesOf(csv = ""): ReadonlySet<string> {
+  return new Set(
+    csv
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== ""),
+  );
 }
 
 function read(text: string, signal: EngineSignal): number | undefined {

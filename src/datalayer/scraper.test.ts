@@ -106,7 +106,7 @@ function scrape(
   const scraper = startScraper({
     core: { metrics: (slot, sample, at) => samples.push({ slot, sample, nowMs: at }) },
     table,
-    consumes: [waitingQueueDepth],
+    consumes: { columns: [waitingQueueDepth], lora: false },
     intervalMs: 50,
     timeScale: 10,
     timeoutMs: options.timeoutMs ?? 5000,

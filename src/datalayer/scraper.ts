@@ -1,8 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
-import type { NumericAttribute } from "../endpoints/numeric-attribute.ts";
-import { type EngineReader, vllmReader } from "./engine-metrics.ts";
+import { type ConsumedMetrics, type EngineReader, vllmReader } from "./engine-metrics.ts";
 import { FailureLog } from "./failure-log.ts";
 import { type FollowedEndpoint, followEndpoints } from "./follow-endpoints.ts";
 import { wallInterval } from "./wall-interval.ts";
@@ -16,8 +15,8 @@ export interface MetricsPort {
 export interface ScraperOptions {
   readonly core: MetricsPort;
   readonly table: EndpointTable;
-  /** Columns that some plugin reads; the others are not read out of the text. */
-  readonly consumes: Iterable<NumericAttribute>;
+  /** What some plugin reads; the rest is not read out of the text. */
+  readonly consumes: ConsumedMetrics;
   /** Engine milliseconds from the start of one scrape of an endpoint to the next. */
   readonly intervalMs: number;
   /** Engine seconds a wall second. */
@@ -68,9 +67,11 @@ async function scrapeLoop(
     const startedWallMs = performance.now();
     const startedAtMs = clock.nowMs();
     try {
-      const values = reader(await endpoint.client.get("/metrics"));
+      const { values, lora } = reader(await endpoint.client.get("/metrics"));
       if (values.size === 0) throw new Error("no known metric in the answer");
-      if (endpoint.isCurrent()) core.metrics(endpoint.slot, { startedAtMs, values }, clock.nowMs());
+      if (endpoint.isCurrent()) {
+        core.metrics(endpoint.slot, { startedAtMs, values, lora }, clock.nowMs());
+      }
       failures.succeeded();
     } catch (error) {
       if (!endpoint.isCurrent()) return;

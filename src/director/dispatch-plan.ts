@@ -8,6 +8,8 @@ export interface Target {
   readonly id: EndpointId;
   /** `host:port`. */
   readonly address: string;
+  /** Headers for this endpoint alone. */
+  readonly headers?: ReadonlyMap<string, string>;
 }
 
 /** Who runs prefill and decode as two requests. */

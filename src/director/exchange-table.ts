@@ -1,11 +1,14 @@
 import type { Charge } from "../endpoints/load-tracker.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import type { DispatchPlan, Target } from "./dispatch-plan.ts";
+import type { PluginHooks } from "./plugin-hooks.ts";
 import type { DecisionNumber } from "./router-core.ts";
 
 /** A decided request until its end. */
 export interface LiveExchange {
   readonly decision: DecisionNumber;
+  /** Plugins that chose for it and hear of its end, also after a reload. */
+  readonly hooks: PluginHooks;
   readonly request: InferenceRequest;
   readonly plan: DispatchPlan;
   readonly startedAtMs: number;

@@ -2,6 +2,7 @@ import { invariant } from "../core/invariant.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
 import type { ProfileOutcome } from "../plugin/cycle.ts";
 import type { PlanEditor } from "../plugin/plugin-instance.ts";
+import type { SpanEdit } from "../request/span-edit.ts";
 import {
   type DispatchPlan,
   type LegRunner,
@@ -9,6 +10,8 @@ import {
   type Target,
 } from "./dispatch-plan.ts";
 
+/** Tells a sidecar which rank was chosen. */
+const DATA_PARALLEL_HEADER = "x-data-parallel-host-port";
 const NO_SLOTS: readonly number[] = [];
 
 /** What the handler made of the profiles. */
@@ -35,14 +38,14 @@ export class PlanDraft implements PlanEditor {
     this.#advertised = primary.advertised;
     this.#primaryPort = stages.primaryPort;
     this.prefill = stages.prefill?.kind === "picked" ? stages.prefill.slots : NO_SLOTS;
-    this.encode = stages.encode?.kind === "picked" ? stages.encode.slots : NO_SLOTS;
+    this.encode = advertisedSlots(stages.encode);
   }
 
   setHeader(name: string, value: string): void {
     this.#headers.set(name.toLowerCase(), value);
   }
 
-  toPlan(endpoints: EndpointTable, legs: LegRunner): DispatchPlan {
+  toPlan(endpoints: EndpointTable, legs: LegRunner, edits: readonly SpanEdit[]): DispatchPlan {
     const toTarget = (slot: number): Target => ({
       slot,
       generation: endpoints.generation(slot),
@@ -57,13 +60,23 @@ export class PlanDraft implements PlanEditor {
       legs,
       setHeaders: this.#headers,
       removeHeaders: ROUTING_HEADERS,
-      edits: [],
+      edits,
     };
   }
 
+  /** A data-parallel rank is reached through the port of its host, and named by header (llm-d). */
   #atPort(target: Target): Target {
     if (this.#primaryPort === undefined) return target;
     const host = target.address.slice(0, target.address.lastIndexOf(":"));
-    return { ...target, address: `${host}:${this.#primaryPort}` };
+    return {
+      ...target,
+      address: `${host}:${this.#primaryPort}`,
+      headers: new Map([[DATA_PARALLEL_HEADER, target.address]]),
+    };
   }
+}
+
+/** Every encode endpoint that is named gets work, so only those that the picker advertises are. */
+function advertisedSlots(outcome: ProfileOutcome | undefined): readonly number[] {
+  return outcome?.kind === "picked" ? outcome.slots.slice(0, outcome.advertised) : NO_SLOTS;
 }

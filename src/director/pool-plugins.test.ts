@@ -36,11 +36,11 @@ test("pool-plugins: filters keep the profile's order and plugins the file's", ()
     profiles: { default: ["b", "max-score-picker", "a"] },
   });
   assert.deepEqual(
-    core.plugins.profiles[0]?.filters.map(({ name }) => name),
+    core.graph.plugins.profiles[0]?.filters.map(({ name }) => name),
     ["b", "a"],
   );
   assert.deepEqual(
-    core.plugins.all.map(({ name }) => name),
+    core.graph.plugins.all.map(({ name }) => name),
     ["a", "single-profile-handler", "b", "max-score-picker"],
   );
 });
@@ -51,7 +51,7 @@ test("pool-plugins: one instance with two roles in a profile has both", () => {
     plugins: ["single-profile-handler", both, "max-score-picker"],
     profiles: { default: [["both", 3], "max-score-picker"] },
   });
-  const [profile] = core.plugins.profiles;
+  const [profile] = core.graph.plugins.profiles;
   assert.equal(profile?.filters[0]?.instance, profile?.scorers[0]?.plugin.instance);
   assert.equal(profile?.scorers[0]?.weight, 3);
 });

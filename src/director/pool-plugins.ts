@@ -4,6 +4,7 @@ import type { ConfiguredPlugin, PluginDefinition, PluginHandle } from "../plugin
 import type { BoundPlugin } from "../plugin/instrument.ts";
 import type { PluginInstance } from "../plugin/plugin-instance.ts";
 import type { SchedulingProfile } from "../scheduling/scheduling-profile.ts";
+import type { ModelRewrite } from "./model-rewrite.ts";
 
 /** What a pool's router is made from; a loaded and checked configuration has this shape. */
 export interface PoolBlueprint {
@@ -16,6 +17,10 @@ export interface PoolBlueprint {
     readonly name: ProfileName;
     readonly plugins: readonly { readonly pluginRef: string; readonly weight: number }[];
   }[];
+  /** Models that stand in for others. */
+  readonly rewrites?: readonly ModelRewrite[];
+  /** Priorities that requests ask for by name. */
+  readonly objectives?: readonly { readonly name: string; readonly priority: number }[];
 }
 
 /** A pool's plugin instances, wired into profiles. */

@@ -1,60 +1,42 @@
 import type { EndpointId, ProfileName } from "../core/brand.ts";
 import type { Outcome } from "../core/exchange-report.ts";
-import type { Json } from "../core/json.ts";
 import type { KvEvent } from "../core/kv-event.ts";
 import type { EndCause, Rejection } from "../core/rejection.ts";
-import type { BlockIndex } from "../endpoints/block-index.ts";
 import { EndpointStore } from "../endpoints/endpoint-store.ts";
 import type { EndpointChange, EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
 import { KvEventIndex } from "../endpoints/kv-event-index.ts";
 import { LoadTracker } from "../endpoints/load-tracker.ts";
-import { LruBlockIndex } from "../endpoints/lru-block-index.ts";
 import type { ProfileOutcome } from "../plugin/cycle.ts";
-import { Instrument } from "../plugin/instrument.ts";
 import type { EndpointStep, Exchange, HandlerResult } from "../plugin/plugin-instance.ts";
 import { chainSeed } from "../request/block-hasher.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
+import type { RequestFacts } from "../scheduling/decision.ts";
 import { DecisionRing } from "../scheduling/decision-ring.ts";
-import { ProfileRunner } from "../scheduling/run-profile.ts";
-import { Scheduler } from "../scheduling/schedule.ts";
 import { chargedTokens, promptTokensOf } from "./charged-tokens.ts";
-import type { Target } from "./dispatch-plan.ts";
+import type { DispatchPlan, Target } from "./dispatch-plan.ts";
 import { ExchangeTable, type LiveExchange } from "./exchange-table.ts";
+import { applyRules, type Incoming } from "./incoming.ts";
 import { PlanDraft } from "./plan-draft.ts";
-import { PluginHooks } from "./plugin-hooks.ts";
-import { makePlugins, type PoolPlugins } from "./pool-plugins.ts";
+import { PoolGraph } from "./pool-graph.ts";
+import type { PoolBlueprint } from "./pool-plugins.ts";
 import type { PoolRouterOptions } from "./pool-router-options.ts";
 import type { Admission, DecisionNumber, RouterCore } from "./router-core.ts";
-import { RouterCycle } from "./router-cycle.ts";
-
-/** Size of one plugin's block index. */
-export interface IndexSize {
-  readonly pluginName: string;
-  readonly pluginType: string;
-  readonly sizeBytes: number;
-  readonly blockCount: number;
-}
 
 /** The router of one pool: the whole path of a request in `arrive`, top to bottom. */
 export class PoolRouterCore implements RouterCore {
   readonly decisions: DecisionRing;
-  readonly plugins: PoolPlugins;
   readonly #options: PoolRouterOptions;
   readonly #store = new EndpointStore();
   readonly #load: LoadTracker;
   readonly #kvIndex: KvEventIndex;
-  /** Indexes that plugins asked for, by the plugin's name. */
-  readonly #indexes = new Map<string, BlockIndex>();
   readonly #exchanges = new ExchangeTable();
-  readonly #hooks: PluginHooks;
-  readonly #scheduler: Scheduler;
-  readonly #cycle: RouterCycle;
+  #graph: PoolGraph;
   #slots = new Int32Array(16);
   #isDraining = false;
 
   constructor(options: PoolRouterOptions) {
     this.#options = options;
-    const { pool, hasher, model, meter, log } = options;
+    const { pool, hasher, model } = options;
     this.decisions = new DecisionRing({
       pool,
       capacity: options.decisionCapacity,
@@ -66,33 +48,7 @@ export class PoolRouterCore implements RouterCore {
       hash: (bytes, blockBytes, parent, out) =>
         hasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
     });
-    const instrument = new Instrument(options);
-    this.plugins = makePlugins(options.blueprint, (name) => ({
-      name,
-      endpoints: this.#store,
-      kvBlocks: this.#kvIndex,
-      log,
-      meter,
-      prefillCandidates: options.prefillCandidates,
-      find: (other) => this.plugins.all.find((plugin) => plugin.name === other)?.instance,
-      createBlockIndex: (blocksPerEndpoint) => {
-        const index = new LruBlockIndex(blocksPerEndpoint);
-        this.#indexes.set(name, index);
-        return index;
-      },
-    }));
-    this.#scheduler = new Scheduler({
-      handler: this.plugins.handler,
-      profiles: this.plugins.profiles,
-      runner: new ProfileRunner(instrument),
-      instrument,
-    });
-    this.#hooks = new PluginHooks(this.plugins.all, instrument);
-    this.#cycle = new RouterCycle({
-      endpoints: this.#store,
-      profiles: this.#scheduler.profiles,
-      seed: options.seed,
-    });
+    this.#graph = this.#newGraph(options.blueprint);
   }
 
   get endpoints(): EndpointTable {
@@ -103,26 +59,16 @@ export class PoolRouterCore implements RouterCore {
     return this.#exchanges.count;
   }
 
-  arrive(request: InferenceRequest, nowMs: number): Admission {
+  arrive(asked: InferenceRequest, nowMs: number): Admission {
     const refusal = this.#refusal();
     if (refusal !== undefined) return { kind: "rejected", rejection: refusal, decision: undefined };
     const startMs = this.#options.stopwatch?.nowMs();
-    const cycle = this.#cycle;
-    cycle.begin(request, this.decisions.nextNumber, nowMs);
+    const { cycle, blueprint } = this.#graph;
+    cycle.begin(asked, this.decisions.nextNumber, nowMs);
     try {
-      this.#hooks.run("onRequest", (plugin) => plugin.onRequest?.(request, cycle));
-      const count = this.#readySlots();
-      if (count === 0) return this.#rejected(request, nowMs, NO_READY_ENDPOINT);
-      this.#hooks.run("produce", (plugin) => plugin.produce?.(cycle));
-      const denied = this.#hooks.admit(cycle);
-      if (denied !== undefined) return this.#rejected(request, nowMs, denied);
-      const { runs, result } = this.#scheduler.schedule(cycle, this.#slots, count);
-      const decision = this.decisions.write((record, number) => {
-        record.begin(number, nowMs, factsOf(request));
-        for (const run of runs) record.addRun(run, this.#store);
-      });
-      if (result.kind === "rejected") return this.#refuse(decision, result.rejection);
-      return this.#dispatched(request, decision, result, nowMs);
+      const incoming = applyRules(asked, blueprint, cycle.rng);
+      cycle.request = incoming.request;
+      return this.#decide(incoming, nowMs);
     } finally {
       cycle.end();
       if (startMs !== undefined) {
@@ -152,7 +98,7 @@ export class PoolRouterCore implements RouterCore {
       record.endpoint = next.id;
     }
     const view = exchangeView(exchange, undefined);
-    this.#hooks.run("onRetry", (plugin) => plugin.onRetry?.(view, failed.slot));
+    exchange.hooks.run("onRetry", (plugin) => plugin.onRetry?.(view, failed.slot));
     return next;
   }
 
@@ -162,7 +108,7 @@ export class PoolRouterCore implements RouterCore {
     if (exchange === undefined) return headers;
     const view = exchangeView(exchange, undefined);
     const head = { setHeader: (name: string, value: string) => headers.set(name, value) };
-    this.#hooks.run("onResponseHead", (plugin) => plugin.onResponseHead?.(view, head));
+    exchange.hooks.run("onResponseHead", (plugin) => plugin.onResponseHead?.(view, head));
     return headers;
   }
 
@@ -174,7 +120,7 @@ export class PoolRouterCore implements RouterCore {
     // Decode speaks only once it has the blocks, so the prefill endpoint is done with the request.
     if (exchange.prefillCharge !== undefined) this.#load.release(exchange.prefillCharge);
     const view = exchangeView(exchange, undefined);
-    this.#hooks.run("onFirstByte", (plugin) => plugin.onFirstByte?.(view));
+    exchange.hooks.run("onFirstByte", (plugin) => plugin.onFirstByte?.(view));
   }
 
   end(decision: DecisionNumber, how: EndCause, outcome: Outcome, _nowMs: number): void {
@@ -221,21 +167,30 @@ export class PoolRouterCore implements RouterCore {
     return this.#store.slotOf(id);
   }
 
-  /** Sizes of the plugins' block indexes. */
-  indexes(): readonly IndexSize[] {
-    return this.plugins.all.flatMap(({ name, type }) => {
-      const index = this.#indexes.get(name);
-      if (index === undefined) return [];
-      const slots = Array.from({ length: this.#store.slotCount }, (_, slot) => slot);
-      const blockCount = slots.reduce((sum, slot) => sum + index.blockCount(slot), 0);
-      return [{ pluginName: name, pluginType: type, sizeBytes: index.sizeBytes, blockCount }];
-    });
+  /** What was made from the configuration in effect. */
+  get graph(): PoolGraph {
+    return this.#graph;
   }
 
-  /** What plugins say of their own state, by name. */
-  dumpPlugins(): { readonly [plugin: string]: Json } {
-    const dumps = this.plugins.all.map(({ name, instance }) => [name, instance.dumpState?.()]);
-    return Object.fromEntries(dumps.filter(([, dump]) => dump !== undefined));
+  /**
+   * Puts another configuration into effect. Endpoints, in-flight counts and decisions stay; plugins of
+   * the same name and type keep their state; requests under way end with the plugins that chose for them.
+   */
+  reconfigure(blueprint: PoolBlueprint): void {
+    this.#graph = this.#newGraph(blueprint, this.#graph);
+  }
+
+  /**
+   * Tells the plugins that an endpoint was given this request, without a decision: what they would have
+   * recorded of it they have then. For starting from a known state.
+   */
+  credit(request: InferenceRequest, slot: number, nowMs: number): void {
+    const { cycle, hooks } = this.#graph;
+    cycle.begin(request, 0, nowMs);
+    hooks.run("produce", (plugin) => plugin.produce?.(cycle));
+    const plan = { primary: [slot], prefill: [], encode: [], setHeader: () => undefined };
+    hooks.run("onPlan", (plugin) => plugin.onPlan?.(cycle, plan));
+    cycle.end();
   }
 
   drain(): void {
@@ -256,16 +211,37 @@ export class PoolRouterCore implements RouterCore {
     }
   }
 
+  #newGraph(blueprint: PoolBlueprint, previous?: PoolGraph): PoolGraph {
+    const tables = { endpoints: this.#store, kvBlocks: this.#kvIndex };
+    return new PoolGraph(this.#options, blueprint, tables, previous);
+  }
+
   #refusal(): Rejection | undefined {
     if (this.#isDraining) return { reason: "draining", message: "the router is shutting down" };
     if (this.#exchanges.count < this.#options.inFlightMax) return undefined;
     return { reason: "overloaded", message: "too many requests are in flight" };
   }
 
-  #rejected(request: InferenceRequest, nowMs: number, rejection: Rejection): Admission {
+  #decide(incoming: Incoming, nowMs: number): Admission {
+    const { cycle, hooks, scheduler } = this.#graph;
+    const { request, facts } = incoming;
+    hooks.run("onRequest", (plugin) => plugin.onRequest?.(request, cycle));
+    const count = this.#readySlots();
+    if (count === 0) return this.#rejected(facts, nowMs, NO_READY_ENDPOINT);
+    hooks.run("produce", (plugin) => plugin.produce?.(cycle));
+    const denied = hooks.admit(cycle);
+    if (denied !== undefined) return this.#rejected(facts, nowMs, denied);
+    const { runs, result } = scheduler.schedule(cycle, this.#slots, count);
     const decision = this.decisions.write((record, number) => {
-      record.begin(number, nowMs, factsOf(request));
+      record.begin(number, nowMs, facts);
+      for (const run of runs) record.addRun(run, this.#store);
     });
+    if (result.kind === "rejected") return this.#refuse(decision, result.rejection);
+    return this.#dispatched(incoming, decision, result, nowMs);
+  }
+
+  #rejected(facts: RequestFacts, nowMs: number, rejection: Rejection): Admission {
+    const decision = this.decisions.write((record, number) => record.begin(number, nowMs, facts));
     return this.#refuse(decision, rejection);
   }
 
@@ -280,12 +256,12 @@ export class PoolRouterCore implements RouterCore {
   }
 
   #dispatched(
-    request: InferenceRequest,
+    { request, edits }: Incoming,
     decision: DecisionNumber,
     result: Extract<HandlerResult, { kind: "scheduled" }>,
     nowMs: number,
   ): Admission {
-    const cycle = this.#cycle;
+    const { cycle, hooks } = this.#graph;
     const outcomeOf = (profile: ProfileName | undefined): ProfileOutcome | undefined =>
       profile === undefined ? undefined : cycle.outcome(profile);
     const draft = new PlanDraft({
@@ -294,12 +270,13 @@ export class PoolRouterCore implements RouterCore {
       encode: outcomeOf(result.encode),
       primaryPort: result.primaryPort,
     });
-    this.#hooks.run("onPlan", (plugin) => plugin.onPlan?.(cycle, draft));
-    const plan = draft.toPlan(this.#store, this.#options.legs);
+    hooks.run("onPlan", (plugin) => plugin.onPlan?.(cycle, draft));
+    const plan = draft.toPlan(this.#store, this.#options.legs, edits);
     const target = plan.primary[0] as Target;
     const prefill = plan.prefill[0];
     this.#exchanges.add({
       decision,
+      hooks,
       request,
       plan,
       startedAtMs: nowMs,
@@ -321,7 +298,7 @@ export class PoolRouterCore implements RouterCore {
       status: "success",
       model: request.model,
       endpoint: target.id,
-      stages: prefill === undefined ? "decode-only" : "prefill-decode",
+      stages: stagesOf(plan),
     });
     return { kind: "decided", plan, decision };
   }
@@ -341,12 +318,12 @@ export class PoolRouterCore implements RouterCore {
       record.outcome = outcome;
     }
     const view = exchangeView(exchange, outcome);
-    this.#hooks.run("onEnd", (plugin) => plugin.onEnd?.(view, how));
+    exchange.hooks.run("onEnd", (plugin) => plugin.onEnd?.(view, how));
   }
 
   #forget(slot: number, step: EndpointStep): void {
     this.#kvIndex.purge(slot);
-    this.#hooks.run("onEndpoint", (plugin) => plugin.onEndpoint?.(slot, step));
+    this.#graph.hooks.run("onEndpoint", (plugin) => plugin.onEndpoint?.(slot, step));
   }
 
   #readySlots(): number {
@@ -366,15 +343,11 @@ const NO_READY_ENDPOINT: Rejection = {
   message: "no endpoint of the pool is ready",
 };
 
-function factsOf(request: InferenceRequest) {
-  return {
-    id: request.id,
-    model: request.model,
-    kind: request.kind,
-    isStreaming: request.isStreaming,
-    promptBytes: request.prompt.sizeBytes,
-    bodyBytes: request.bodyBytes,
-  };
+/** llm-d's label of the decision: `decode-only`, `prefill-decode`, `encode-decode`, … */
+function stagesOf({ prefill, encode }: DispatchPlan): string {
+  const before = [encode.length > 0 ? "encode" : "", prefill.length > 0 ? "prefill" : ""];
+  const stages = before.filter((stage) => stage !== "");
+  return stages.length === 0 ? "decode-only" : [...stages, "decode"].join("-");
 }
 
 function exchangeView(exchange: LiveExchange, outcome: Outcome | undefined): Exchange {

@@ -40,6 +40,11 @@ export class RouterCycle implements SchedulableCycle {
     return this.#request;
   }
 
+  /** Rules may have put another request in the place of the one that arrived. */
+  set request(request: InferenceRequest) {
+    this.#request = request;
+  }
+
   begin(request: InferenceRequest, decision: number, nowMs: number): void {
     this.#request = request;
     this.nowMs = nowMs;

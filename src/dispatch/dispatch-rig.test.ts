@@ -221,6 +221,9 @@ function jobOf(
       bodyBytes: body.length,
       prompt: { sizeBytes: 3, blocks: () => ({ hashes: new Uint32Array(0), blockCount: 0 }) },
       header: () => undefined,
+      renamed: () => {
+        throw new Error("a dispatched request is not renamed again");
+      },
     },
     plan,
     decision: 7,

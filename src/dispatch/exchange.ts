@@ -56,7 +56,6 @@ export class Exchange implements UpstreamSink {
   readonly #deadline: Deadline;
   readonly #times: AnswerTimes;
   readonly #body: Uint8Array;
-  readonly #headers: string[];
   readonly #finished: Promise<void>;
   readonly #finish: () => void;
   #target: Target;
@@ -74,7 +73,6 @@ export class Exchange implements UpstreamSink {
     this.#job = job;
     this.#target = target;
     this.#body = job.plan.edits.length === 0 ? job.body : applyEdits(job.body, job.plan.edits);
-    this.#headers = engineHeaders(job);
     this.#times = new AnswerTimes(job, context);
     this.#deadline = new Deadline(() => this.#expire());
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -149,7 +147,7 @@ export class Exchange implements UpstreamSink {
         address: this.#target.address,
         method: response.req.method ?? "POST",
         path: request.path,
-        headers: this.#headers,
+        headers: engineHeaders(this.#job, this.#target),
         body: this.#body,
       },
       this,
@@ -297,10 +295,11 @@ export class Exchange implements UpstreamSink {
   }
 }
 
-function engineHeaders(job: DispatchJob): string[] {
+function engineHeaders(job: DispatchJob, target: Target): string[] {
   const changes = new Map<string, string | undefined>();
   for (const name of job.plan.removeHeaders) changes.set(name.toLowerCase(), undefined);
   for (const [name, value] of job.plan.setHeaders) changes.set(name.toLowerCase(), value);
+  for (const [name, value] of target.headers ?? []) changes.set(name.toLowerCase(), value);
   changes.set("x-request-id", job.request.id);
   // Usage is read on the way, so nobody may compress it.
   changes.set("accept-encoding", "identity");

@@ -2,6 +2,7 @@ import { ConfigError, type ConfigFault } from "../core/config-error.ts";
 import type { GpuSpec } from "./gpus.ts";
 import { gib, kvBlockCount, kvCacheBytesPerToken } from "./kv-capacity.ts";
 import type { ModelSpec } from "./model-spec.ts";
+import type { StepCalibration } from "./step-cost.ts";
 
 /** Everything that makes an engine behave as it does; vLLM's arguments by their meaning. */
 export interface EngineConfig {
@@ -23,6 +24,8 @@ export interface EngineConfig {
   /** How long held blocks wait for their reader (`VLLM_NIXL_ABORT_REQUEST_TIMEOUT`). */
   readonly kvHoldUs: number;
   readonly isKvEventsEnabled: boolean;
+  /** Undefined for the built-in constants of the step cost. */
+  readonly calibration: StepCalibration | undefined;
 }
 
 /** A model on a GPU; whatever is undefined gets vLLM's default. */
@@ -48,6 +51,7 @@ export function fillEngineConfig(settings: EngineSettings): EngineConfig {
     kvLoadFailurePolicy: settings.kvLoadFailurePolicy ?? "fail",
     kvHoldUs: settings.kvHoldUs ?? 480e6,
     isKvEventsEnabled: settings.isKvEventsEnabled ?? false,
+    calibration: settings.calibration,
   };
   refuse([...numberFaults(sized), ...relationFaults(sized)]);
   const config = { ...sized, blockCount: settings.blockCount ?? kvBlockCount(sized) };

@@ -34,27 +34,48 @@ export interface StepCost {
   growthUs(decodes: number): number;
 }
 
+/** Constants that a few measurements on one's own hardware replace. */
+export interface StepCalibration {
+  /** Share of the GPU's peak that large bf16 matrix products reach. */
+  readonly gemmEfficiency: number;
+  /** Share of the memory bandwidth at which weights are read. */
+  readonly weightReadEfficiency: number;
+  readonly layerLaunchUs: number;
+}
+
+/** What holds without measurements. */
+export function builtinCalibration(model: ModelSpec, gpu: GpuSpec): StepCalibration {
+  const { weightReadEfficiency } = kindOf(model);
+  const { gemmEfficiency } = gpu;
+  return { gemmEfficiency, weightReadEfficiency, layerLaunchUs: LAYER_LAUNCH_US };
+}
+
 /** Steps of a model on GPUs of one kind. */
-export function createStepCost(model: ModelSpec, gpu: GpuSpec, tensorParallel: number): StepCost {
-  const { experts, hidden, layers, slidingWindow } = model;
-  const kind = experts === undefined ? DENSE : MXFP4_EXPERTS;
+export function createStepCost(
+  model: ModelSpec,
+  gpu: GpuSpec,
+  tensorParallel: number,
+  calibration: StepCalibration = builtinCalibration(model, gpu),
+): StepCost {
+  const { hidden, layers, slidingWindow } = model;
+  const { gemmEfficiency, weightReadEfficiency, layerLaunchUs } = calibration;
+  const kind = kindOf(model);
   const flopsPerUs = (tensorParallel * gpu.flopsPerSecond) / 1e6;
   const bytesPerUs = (tensorParallel * gpu.memoryBytesPerSecond) / 1e6;
-  const linearUs =
-    (2 * linearParameters(model)) / (flopsPerUs * gpu.gemmEfficiency * kind.gemmRatio);
-  const headUs = (2 * headParameters(model)) / (flopsPerUs * gpu.gemmEfficiency);
+  const linearUs = (2 * linearParameters(model)) / (flopsPerUs * gemmEfficiency * kind.gemmRatio);
+  const headUs = (2 * headParameters(model)) / (flopsPerUs * gemmEfficiency);
   const attentionUs =
     (4 * model.heads * model.headDim) / (flopsPerUs * kind.prefillAttentionEfficiency);
   const full = fullLayers(model);
   const windowLayers = slidingWindow?.layers ?? 0;
   const windowTokens = slidingWindow?.tokens ?? 0;
   const kvUs = kvBytesPerTokenLayer(model) / (bytesPerUs * KV_READ_EFFICIENCY);
-  const readUs = weightReadUs(model, bytesPerUs * kind.weightReadEfficiency);
+  const readUs = weightReadUs(model, bytesPerUs * weightReadEfficiency);
   const reduceUs =
     (hidden * BF16_BYTES * 2 * (tensorParallel - 1)) /
     tensorParallel /
     ((gpu.linkBytesPerSecond / 1e6) * LINK_EFFICIENCY);
-  const fixedUs = STEP_LAUNCH_US + layers * LAYER_LAUNCH_US;
+  const fixedUs = STEP_LAUNCH_US + layers * layerLaunchUs;
   return {
     prefillAttentionUs(queryTokens, contextTokens) {
       const meanContext = contextTokens + queryTokens / 2;
@@ -105,6 +126,10 @@ const MXFP4_EXPERTS = {
   prefillAttentionEfficiency: 0.5,
   weightReadEfficiency: 0.65,
 };
+function kindOf({ experts }: ModelSpec): typeof DENSE {
+  return experts === undefined ? DENSE : MXFP4_EXPERTS;
+}
+
 const KV_READ_EFFICIENCY = 0.8;
 const LINK_EFFICIENCY = 0.6;
 /** Cost of reading a block that another sequence reads too: copies hit the L2 cache. */

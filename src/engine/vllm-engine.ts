@@ -48,7 +48,8 @@ class VllmEngine implements EngineCore {
 
   constructor(config: EngineConfig) {
     this.#config = config;
-    this.#cost = createStepCost(config.model, config.gpu, config.tensorParallel);
+    const { model, gpu, tensorParallel, calibration } = config;
+    this.#cost = createStepCost(model, gpu, tensorParallel, calibration);
     this.#kv = new KvCache(config);
     this.#holds = new KvHolds(this.#kv.pool);
     this.#scheduler = new Scheduler(config, this.#kv, this.#cost);

@@ -1,11 +1,13 @@
 import type { LoadOptions } from "../config/load-options.ts";
 import { throwFaults } from "../config/load-router-config.ts";
+import { isPoolObject, readPoolObjects } from "../config/pool-objects.ts";
 import type { ConfigNote } from "../config/router-config.ts";
 import type { SourceNode } from "../config/source-node.ts";
 import { parseSource } from "../config/source-text.ts";
 import type { ConfigFault } from "../core/config-error.ts";
 import { invariant } from "../core/invariant.ts";
 import { readStringMap } from "./container.ts";
+import type { OpenService } from "./open-service.ts";
 import { readPicker } from "./read-picker.ts";
 import { readPool, WORKLOAD_FIELDS } from "./read-pool.ts";
 import type { Service } from "./service.ts";
@@ -19,7 +21,8 @@ export interface ServiceSource extends LoadOptions {
 }
 
 const API_VERSIONS = ["serving.kserve.io/v1alpha1", "serving.kserve.io/v1alpha2"];
-const KIND = "LLMInferenceService";
+/** `kind` of the document that is a service. */
+export const KIND = "LLMInferenceService";
 
 const SPEC_FIELDS = [
   "model",
@@ -47,15 +50,22 @@ const SCHEDULER_FIELDS = [
  * found.
  */
 export function loadService(source: ServiceSource): Service {
+  return openService(source).service;
+}
+
+/** As `loadService`, with the places that the service was read from. */
+export function openService(source: ServiceSource): OpenService {
   const faults: ConfigFault[] = [];
   const notes: ConfigNote[] = [];
   const documents = parseSource({ text: source.text, file: source.file }, faults);
   throwFaults(faults);
   const root = chooseDocument(documents, source.file, faults, notes);
-  const service = root === undefined ? undefined : readService(root, source, notes);
+  const opened = root === undefined ? undefined : readService(root, source, notes);
+  const objects = readPoolObjects(documents);
   throwFaults(faults);
-  invariant(service !== undefined, "a manifest without faults was not read");
-  return service;
+  invariant(opened !== undefined, "a manifest without faults was not read");
+  const { service } = opened;
+  return { ...opened, service: { ...service, config: { ...service.config, ...objects } } };
 }
 
 /** Other objects may stand in the file; they are somebody else's. */
@@ -74,7 +84,7 @@ function chooseDocument(
     else first.faultAt(["kind"], `no ${KIND} in this file`, [KIND]);
     return undefined;
   }
-  for (const document of documents.filter((other) => !isService(other))) {
+  for (const document of documents.filter((other) => !isService(other) && !isPoolObject(other))) {
     const kind = document.at("kind")?.value;
     const message = `${typeof kind === "string" ? kind : "an object without kind"} is ignored`;
     notes.push({ message, position: document.position });
@@ -86,7 +96,7 @@ function readService(
   root: SourceNode,
   options: LoadOptions,
   notes: ConfigNote[],
-): Service | undefined {
+): OpenService | undefined {
   const fields = root.entries(["apiVersion", "kind", "metadata", "spec", "status"]);
   const apiVersion = fields?.get("apiVersion");
   if (apiVersion === undefined) root.faultAt(["apiVersion"], "is required", API_VERSIONS);
@@ -124,7 +134,9 @@ function readService(
     notes,
     position: root.position,
   };
-  return picker.config === undefined ? undefined : { ...service, config: picker.config };
+  if (picker.config === undefined) return undefined;
+  const { root: pickerRoot, words: pickerWords } = picker;
+  return { service: { ...service, config: picker.config }, root, pickerRoot, pickerWords };
 }
 
 /** Names that Kubernetes allows for objects which become host names (RFC 1123 label). */

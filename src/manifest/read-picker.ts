@@ -5,6 +5,7 @@ import { loadRouterConfig, readRouterConfig } from "../config/load-router-config
 import type { ConfigNote, RouterConfig } from "../config/router-config.ts";
 import type { SourceNode } from "../config/source-node.ts";
 import { mainContainer } from "./container.ts";
+import type { EngineWord } from "./engine-flags.ts";
 import type { PickerConfigSource } from "./service.ts";
 import { type ObjectMeta, readTemplated } from "./template-text.ts";
 
@@ -13,6 +14,10 @@ export interface Picker {
   readonly source: PickerConfigSource;
   /** Undefined when it has faults. */
   readonly config: RouterConfig | undefined;
+  /** Where the configuration stands; undefined for the built-in one. */
+  readonly root: SourceNode | undefined;
+  /** All arguments of the scheduler, that of the configuration included. */
+  readonly words: readonly EngineWord[];
 }
 
 /** What the scheduler's section is read with. */
@@ -49,7 +54,8 @@ export function readPicker(
       text: stringify(inline.value),
       arguments: args.rest,
     } as const;
-    return { source, config: readRouterConfig(inline, options) };
+    const config = readRouterConfig(inline, options);
+    return { source, config, root: inline, words: args.words };
   }
   if (args.config !== undefined) {
     const { node, text, skipCount } = args.config;
@@ -60,7 +66,8 @@ export function readPicker(
       text: text.slice(skipCount),
       arguments: args.rest,
     } as const;
-    return { source, config: root === undefined ? undefined : readRouterConfig(root, options) };
+    const config = root === undefined ? undefined : readRouterConfig(root, options);
+    return { source, config, root, words: args.words };
   }
   const text = context.isSplit ? DEFAULT_PD_CONFIG_TEXT : DEFAULT_CONFIG_TEXT;
   notes.push({
@@ -72,11 +79,14 @@ export function readPicker(
   return {
     source: { origin: "default", text, arguments: args.rest },
     config: loadRouterConfig({ ...options, text, file: "built-in configuration" }),
+    root: undefined,
+    words: args.words,
   };
 }
 
 /** The scheduler's arguments, and the configuration among them. */
 interface SchedulerArguments {
+  readonly words: readonly EngineWord[];
   readonly rest: readonly string[];
   readonly config: ConfigArgument | undefined;
 }
@@ -89,10 +99,11 @@ interface ConfigArgument {
 }
 
 /** Kebab case since GIE 1.0, camel case before; Go's flag package takes one dash or two. */
-const CONFIG_TEXT_FLAG = /^--?(?:config-text|configText)(?:=|$)/;
+export const CONFIG_TEXT_FLAG: RegExp = /^--?(?:config-text|configText)(?:=|$)/;
 const CONFIG_FILE_FLAG = /^--?(?:config-file|configFile)(?:=|$)/;
 
 function readArguments(container: SourceNode | undefined, meta: ObjectMeta): SchedulerArguments {
+  const words: EngineWord[] = [];
   const rest: string[] = [];
   let config: ConfigArgument | undefined;
   let flag: SourceNode | undefined;
@@ -103,6 +114,7 @@ function readArguments(container: SourceNode | undefined, meta: ObjectMeta): Sch
   for (const node of container?.at("args")?.items() ?? []) {
     const text = readTemplated(node, meta);
     if (text === undefined) continue;
+    words.push({ text, node });
     if (flag !== undefined) {
       take({ node, text, skipCount: 0 });
       flag = undefined;
@@ -116,5 +128,5 @@ function readArguments(container: SourceNode | undefined, meta: ObjectMeta): Sch
     else flag = node;
   }
   flag?.fault("needs the configuration as the next argument");
-  return { rest, config };
+  return { words, rest, config };
 }

@@ -43,7 +43,7 @@ export type ProfileOutcome =
   /** A filter or the picker threw. */
   | { readonly kind: "failed"; readonly plugin: string };
 
-/** What a profile handler sees. */
+/** What profile handlers and plan hooks see. */
 export interface HandlerCycle extends RequestCycle {
   /** Profiles in the configuration's order. */
   readonly profiles: readonly ProfileName[];

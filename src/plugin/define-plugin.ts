@@ -24,20 +24,27 @@ export interface PluginHandle {
   find(name: string): PluginInstance | undefined;
   /** How many prefill endpoints a plan may name to the sidecar, best first. */
   readonly prefillCandidates: number;
-  /** An index of its own that holds up to `blocksPerEndpoint` blocks for each endpoint. */
-  createBlockIndex(blocksPerEndpoint: number): BlockIndex;
+  /**
+   * An index of its own for up to `blocksPerEndpoint` blocks of `blockBytes` each; over a reload with the
+   * same sizes it is the same index, contents and all.
+   */
+  createBlockIndex(blocksPerEndpoint: number, blockBytes: number): BlockIndex;
 }
 
 /** What a plugin author writes. */
 export interface PluginSource<Params> {
   readonly type: string;
   readonly stability: Stability;
+  /** A type that files may name but that does nothing here; loading says so. */
+  readonly isInert?: true;
   /** Roles that `create` gives; checked when an instance is made. */
   readonly roles: readonly Role[];
   /** Columns it reads; the scraper fetches just those that some plugin consumes. */
   readonly consumes?: readonly NumericAttribute[];
   /** Whether it reads the engines' KV events. */
   readonly consumesKvEvents?: boolean;
+  /** Whether it reads the engines' LoRA adapters. */
+  readonly consumesLora?: boolean;
   /** Request attributes that it reads when someone produces them. */
   readonly reads?: readonly RequestAttribute<unknown>[];
   /** Request attributes that it sets. */

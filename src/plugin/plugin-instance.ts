@@ -88,8 +88,11 @@ export interface PluginInstance {
    * A throw fails the profile.
    */
   pick?(cycle: Cycle, candidates: Candidates, totals: Float64Array, order: Int32Array): number;
-  /** Whether the stage that a profile handler asks about is split off; called by handlers only. */
-  decide?(cycle: RequestCycle, decodeSlot: number): boolean;
+  /**
+   * Whether the stage that a profile handler asks about is split off; called by handlers only.
+   * `decodeSlot` is undefined while no decode endpoint is chosen.
+   */
+  decide?(cycle: RequestCycle, decodeSlot: number | undefined): boolean;
   /** Reads the request before candidates are read. */
   onRequest?(request: InferenceRequest, set: AttributeWriter): void;
   /** Sets request attributes from background state, before any profile runs. */
@@ -97,7 +100,7 @@ export interface PluginInstance {
   /** May refuse the request. */
   admit?(cycle: RequestCycle): Rejection | undefined;
   /** Called once the endpoints are chosen: headers, recording, bindings. */
-  onPlan?(cycle: RequestCycle, plan: PlanEditor): void;
+  onPlan?(cycle: HandlerCycle, plan: PlanEditor): void;
   /** The destination changed from one endpoint to another by a retry. */
   onRetry?(exchange: Exchange, failedSlot: number): void;
   /** Called before the head of the answer is sent: what it sets is added for the client. */

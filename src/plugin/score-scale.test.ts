@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { knownRange, lowerIsBetter } from "./score-scale.ts";
+import { higherIsBetter, knownRange, lowerIsBetter } from "./score-scale.ts";
 
 const { NaN: unknown, MAX_VALUE } = Number;
 
@@ -31,4 +31,19 @@ test("score-scale: only candidates make the range", () => {
   const column = Float64Array.from([100, 3, -100, 5]);
   const range = knownRange(column, { slots: Int32Array.from([3, 1, 0]), count: 2 });
   assert.deepEqual(range, { lowest: 3, highest: 5 });
+});
+
+for (const [value, want] of [
+  [2, 0],
+  [4, 0.25],
+  [10, 1],
+  [Number.NaN, 0.5],
+] as const) {
+  test(`score-scale: of 2 to 10, where higher is better, ${value} scores ${want}`, () => {
+    assert.equal(higherIsBetter(value, { lowest: 2, highest: 10 }), want);
+  });
+}
+
+test("score-scale: all equal is 1 where higher is better, too", () => {
+  assert.equal(higherIsBetter(3, { lowest: 3, highest: 3 }), 1);
 });

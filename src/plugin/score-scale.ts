@@ -28,3 +28,10 @@ export function lowerIsBetter(value: number, range: KnownRange): number {
   const width = range.highest - range.lowest;
   return width === 0 ? 1 : (range.highest - value) / width;
 }
+
+/** 0 at the lowest value, 1 at the highest, 1 when all are equal, 0.5 for an unknown one. */
+export function higherIsBetter(value: number, range: KnownRange): number {
+  if (Number.isNaN(value)) return UNKNOWN_SCORE;
+  const width = range.highest - range.lowest;
+  return width === 0 ? 1 : (value - range.lowest) / width;
+}

@@ -1,5 +1,6 @@
 import type { ModelName, RequestId } from "../core/brand.ts";
 import type { Prompt } from "./prompt.ts";
+import type { SpanEdit } from "./span-edit.ts";
 
 /** What a path asks for; `other` is any further POST under `/v1`, scheduled without prompt facts. */
 export type RequestKind = "chat" | "completion" | "other";
@@ -22,4 +23,13 @@ export interface InferenceRequest {
   readonly prompt: Prompt;
   /** Value of a client's header by lower-case name; plugins that read one say so in their documentation. */
   header(name: string): string | undefined;
+  /** The same request for another model, and what changes in its body. */
+  renamed(model: ModelName): RenamedRequest;
+}
+
+/** A request whose model was replaced by a rule. */
+export interface RenamedRequest {
+  readonly request: InferenceRequest;
+  /** Edits of the received body; just the value of `model`. */
+  readonly edits: readonly SpanEdit[];
 }

@@ -1,8 +1,11 @@
 import { modelName, type RequestId } from "../core/brand.ts";
+import { invariant } from "../core/invariant.ts";
 import type { BlockHasher } from "./block-hasher.ts";
 import type { InferenceRequest, RequestKind } from "./inference-request.ts";
+import { readJsonMembers } from "./json-members.ts";
 import { BytesPrompt } from "./prompt.ts";
 import { isRecord, mediaCountOf, promptBytesOf } from "./prompt-bytes.ts";
+import { editMembers, type SpanEdit } from "./span-edit.ts";
 
 /** Headers as a front holds them: lower-case names, several values joined or listed. */
 export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -49,6 +52,7 @@ export function parseRequest(received: ReceivedRequest, hasher: BlockHasher): Pa
     return invalid(prompts, received.kind === "chat" ? "messages" : "prompt");
   }
   const cacheSalt = typeof body["cache_salt"] === "string" ? body["cache_salt"] : undefined;
+  const prompt = new BytesPrompt(joined(prompts), { hasher, model, cacheSalt });
   const options = body["stream_options"];
   const request: InferenceRequest = {
     id: received.id,
@@ -60,10 +64,21 @@ export function parseRequest(received: ReceivedRequest, hasher: BlockHasher): Pa
     maxOutputTokens: positive(body["max_completion_tokens"]) ?? positive(body["max_tokens"]),
     bodyBytes: received.body.length,
     mediaCount: received.kind === "chat" ? mediaCountOf(body["messages"]) : 0,
-    prompt: new BytesPrompt(joined(prompts), { hasher, model, cacheSalt }),
+    prompt,
     header: (name) => headerValue(received.headers, name),
+    renamed: (other) => ({
+      request: { ...request, model: other, prompt: prompt.forModel(other) },
+      edits: modelEdits(received.body, other),
+    }),
   };
   return { kind: "parsed", request };
+}
+
+/** Every duplicate of the key is replaced by one, so that all readers of the body agree. */
+function modelEdits(body: Uint8Array, model: string): readonly SpanEdit[] {
+  const object = readJsonMembers(body);
+  invariant(object !== undefined, "a parsed body is a JSON object");
+  return editMembers(object, new Map([["model", JSON.stringify(model)]]));
 }
 
 function decodeBody(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {

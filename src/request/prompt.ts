@@ -14,24 +14,40 @@ export interface Prompt {
   blocks(blockBytes: number, maxBlocks: number): BlockChain;
 }
 
+/** What a prompt's chain is made with. */
+export interface BytesPromptOptions {
+  readonly hasher: BlockHasher;
+  readonly model: string;
+  readonly cacheSalt: string | undefined;
+}
+
 /** A prompt that was received as bytes; chains are hashed once per block size and kept with the request. */
 export class BytesPrompt implements Prompt {
   readonly bytes: Uint8Array;
   readonly #hasher: BlockHasher;
   readonly #seed: HashPair;
+  readonly #options: BytesPromptOptions;
   readonly #chains = new Map<number, BlockChain & { readonly maxBlocks: number }>();
 
-  constructor(
-    bytes: Uint8Array,
-    options: { hasher: BlockHasher; model: string; cacheSalt: string | undefined },
-  ) {
+  constructor(bytes: Uint8Array, options: BytesPromptOptions) {
     this.bytes = bytes;
+    this.#options = options;
     this.#hasher = options.hasher;
     this.#seed = chainSeed(options.model, options.cacheSalt);
   }
 
   get sizeBytes(): number {
     return this.bytes.length;
+  }
+
+  /** The first bytes as a prompt of their own, with the same chain. */
+  prefix(sizeBytes: number): BytesPrompt {
+    return new BytesPrompt(this.bytes.subarray(0, sizeBytes), this.#options);
+  }
+
+  /** The same bytes for another model: what one model has cached is no use to the other. */
+  forModel(model: string): BytesPrompt {
+    return new BytesPrompt(this.bytes, { ...this.#options, model });
   }
 
   blocks(blockBytes: number, maxBlocks: number): BlockChain {

@@ -11,6 +11,7 @@ const facts = {
   kind: "chat",
   isStreaming: false,
   promptBytes: 1,
+  priority: 0,
   bodyBytes: 2,
 } as const;
 

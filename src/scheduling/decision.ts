@@ -25,7 +25,12 @@ export interface Decision {
 /** What is kept of a request: no prompt text. */
 export interface RequestFacts {
   readonly id: RequestId;
+  /** After rewriting. */
   readonly model: ModelName;
+  /** What the client asked for, where a rule replaced it. */
+  readonly askedModel?: ModelName | undefined;
+  /** Of the InferenceObjective that the request names; 0 without one. */
+  readonly priority: number;
   readonly kind: RequestKind;
   readonly isStreaming: boolean;
   readonly promptBytes: number;

@@ -21,6 +21,9 @@ export class CoreMeter implements Meter {
       case "endpoint-changes":
         this.#count("endpointChanges", labels, by);
         break;
+      case "config-reloads":
+        this.#count("configReloads", labels, by);
+        break;
       case "exchanges-expired":
         this.#count("expiredExchanges", labels, by);
         break;

@@ -90,6 +90,7 @@ export const METRIC_KEYS = [
   "pluginFailures",
   "endpointChanges",
   "expiredExchanges",
+  "configReloads",
   "inFlight",
   "bufferedBytes",
   "indexBytes",
@@ -268,6 +269,12 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
     "counter",
     [],
     "Requests given up because no end came within the limit.",
+  ),
+  configReloads: own(
+    "config_reloads_total",
+    "counter",
+    ["result"],
+    "Changed configuration files, by whether they were applied or rejected.",
   ),
   inFlight: own(
     "inflight_requests",

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { builtinRegistry } from "../../src/app/plugin-registry.ts";
 import { DEFAULT_ROUTER_OPTIONS } from "../../src/app/router-options.ts";
 import { startUp } from "../../src/app/up.ts";
 import { loadManifest } from "../../src/cli/load-input.ts";
@@ -12,9 +13,13 @@ import { noLog } from "../../src/core/log.ts";
 import { EXAMPLES } from "../fixtures/running-up.ts";
 
 const [requests = 2000, concurrency = 64] = process.argv.slice(2).map(Number);
-const services = EXAMPLES.map(loadManifest);
+const loading = { registry: builtinRegistry() };
+const files = EXAMPLES.map((path) => loadManifest(path, loading));
+const services = files.map(({ service }) => service);
 const up = await startUp({
   services,
+  files,
+  loading,
   replicas: [],
   prefillReplicas: [],
   gpus: [],
@@ -42,7 +47,7 @@ console.error(`RSS after GC: ${half.rss} MiB at ${requests / 2}, ${full.rss} MiB
 console.error(`heap after GC: ${half.heap} MiB, then ${full.heap} MiB`);
 for (const { name } of services) {
   const core = up.router.core(name);
-  const index = core?.indexes()[0];
+  const index = core?.graph.indexes()[0];
   console.error(
     `${name}: ${core?.decisions.count} decisions in ${core?.decisions.sizeBytes} bytes, ` +
       `index ${index?.blockCount ?? 0} blocks in ${index?.sizeBytes ?? 0} bytes, ` +

@@ -14,11 +14,6 @@ function written(name: string, text: string): string {
   return file;
 }
 
-const REQUEST = written(
-  "chat.json",
-  JSON.stringify({ model: "openai/gpt-oss-20b", messages: [{ role: "user", content: "Hello" }] }),
-);
-
 test("commands: help shows every command with an example", async () => {
   const all = await runCli(["--help"]);
   assert.equal(all.code, 0);
@@ -132,49 +127,6 @@ async function runPs(parent: number): Promise<readonly number[]> {
   const text = await readFile(`/proc/${parent}/task/${parent}/children`, "utf8");
   return text.trim().split(" ").filter(Boolean).map(Number);
 }
-
-test("commands: explain shows each candidate's fate against idle and given endpoints", async () => {
-  const idle = await runCli(["explain", "examples/gpt-oss-20b.yaml", "--request", REQUEST]);
-  assert.equal(idle.code, 0, idle.stderr);
-  assert.match(idle.stdout, /profile default \(max-score-picker\)/);
-  assert.match(idle.stdout, /by lot/);
-  const state = written(
-    "state.json",
-    JSON.stringify(
-      [0, 2, 4, 10].map((waitingQueueDepth, index) => ({
-        name: `pod-${index}`,
-        attributes: { waitingQueueDepth, kvCacheUsage: [0.1, 0.5, 0.2, 0.9][index] },
-      })),
-    ),
-  );
-  const args = ["explain", "examples/gpt-oss-20b.yaml", "--request", REQUEST, "--state", state];
-  const given = JSON.parse((await runCli([...args, "--json"])).stdout) as {
-    endpoint: string;
-    profiles: readonly { candidates: readonly { total: number }[] }[];
-  };
-  assert.equal(given.endpoint, "pod-0");
-  const totals = given.profiles[0]?.candidates.map(({ total }) => Number(total.toFixed(3)));
-  assert.deepEqual(totals, [1.9, 1.3, 1.4, 0.1]);
-});
-
-test("commands: explain shows both stages of a split request and who was filtered out", async () => {
-  const request = written("pd.json", JSON.stringify({ model: "Qwen/Qwen3-0.6B", prompt: "Hi" }));
-  const split = await runCli(["explain", "examples/qwen-pd.yaml", "--request", request]);
-  assert.equal(split.code, 0, split.stderr);
-  assert.match(split.stdout, /rejected +by +reason/);
-  assert.match(split.stdout, /qwen-pd-prefill-0 +decode-filter +role is prefill/);
-  assert.match(split.stdout, /prefill on qwen-pd-prefill-\d, then decode on qwen-pd-decode-\d/);
-  const args = [
-    "explain",
-    "examples/qwen-pd.yaml",
-    "--request",
-    request,
-    "--header",
-    "x-prefill:true",
-  ];
-  const alone = await runCli(args);
-  assert.match(alone.stdout, /endpoint qwen-pd-prefill-\d/);
-});
 
 const shared = "../shared/manifests";
 test("commands: the two manifests as they were deployed run unchanged", {

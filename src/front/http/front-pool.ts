@@ -11,6 +11,8 @@ export interface FrontPool {
   servedModels(): readonly ServedModel[];
   /** Asked for at each request. */
   serves(model: string): boolean;
+  /** Whether the name stands in the configuration or in an engine's list: others stay out of logs and metrics. */
+  isNamed(model: string): boolean;
 }
 
 /** A model as `GET /v1/models` lists it. */

@@ -105,7 +105,8 @@ async function decideAndDispatch(
     return exchange.reject(modelNotFound(model, context.pools), { param: "model" });
   }
   facts.pool = pool.key;
-  facts.model = model;
+  const named = pool.isNamed(model) ? model : undefined;
+  facts.model = named;
   const admission = pool.core.arrive(request, context.clock.nowMs());
   const { decision } = admission;
   if (decision !== undefined) facts.decisionId = `${pool.key}.${decision}`;
@@ -119,7 +120,7 @@ async function decideAndDispatch(
   await context.dispatcher.dispatch({
     core: pool.core,
     pool: pool.key,
-    model,
+    model: named,
     request,
     plan: admission.plan,
     decision: admission.decision,

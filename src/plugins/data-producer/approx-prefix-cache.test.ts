@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { type Bench, benchFor } from "../../../test/fixtures/plugin-bench.ts";
+import { decided, poolWith } from "../../../test/fixtures/pool-core.ts";
 import { recordingMeter } from "../../../test/fixtures/recording-ports.ts";
 import { requestWith } from "../../../test/fixtures/request-with.ts";
 import { ConfigError } from "../../core/config-error.ts";
@@ -86,6 +87,31 @@ test("approx-prefix-cache-producer: a retry gives credit to where the request we
   const exchange = { request: prompt("aaaa"), slot: 1, prefillSlot: undefined, usage: undefined };
   bench.instance.onRetry?.(exchange, 0);
   assert.deepEqual(matches(bench, prompt("aaaa")), ["1/1", "1/1", "0/1"]);
+});
+
+test("trap 9: approx-prefix-cache-producer: the first bytes of every block count", () => {
+  const bench = producing({ blockBytes: 16 });
+  decide(bench, prompt("a".repeat(48)), 0);
+  // llm-d of the description's era overwrites the first eight bytes of each later block before hashing.
+  assert.equal(matches(bench, prompt(`${"a".repeat(16)}X${"a".repeat(31)}`))[0], "1/3");
+  assert.equal(matches(bench, prompt(`${"a".repeat(39)}X${"a".repeat(8)}`))[0], "2/3");
+});
+
+test("trap 10: approx-prefix-cache-producer: a burst of equal prompts does not scatter", () => {
+  const { core } = poolWith({
+    endpoints: [{}, {}, {}, {}],
+    plugins: [
+      "single-profile-handler",
+      { plugin: "approx-prefix-cache-producer", parameters: PARAMETERS },
+      "prefix-cache-scorer",
+      "max-score-picker",
+    ],
+    profiles: { default: ["prefix-cache-scorer", "max-score-picker"] },
+  });
+  const first = decided(core, prompt("aaaabbbb")).plan.primary[0]?.id;
+  for (let i = 0; i < 20; i++) {
+    assert.equal(decided(core, prompt("aaaabbbb")).plan.primary[0]?.id, first);
+  }
 });
 
 for (const step of ["added", "removed", "ejected"] as const) {

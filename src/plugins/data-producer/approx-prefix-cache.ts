@@ -26,7 +26,7 @@ export const approxPrefixCacheProducer: PluginDefinition = definePlugin({
   params: decodeParams,
   create: (params, handle) => {
     const { blockBytes, maxPrefixBlocksToMatch } = params;
-    const index = handle.createBlockIndex(params.lruCapacityPerServer);
+    const index = handle.createBlockIndex(params.lruCapacityPerServer, blockBytes);
     let matchedBySlot = new Int32Array(0);
     return {
       produce(cycle) {

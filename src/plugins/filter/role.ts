@@ -15,12 +15,16 @@ const PREFILL_ROLES: readonly string[] = [
   "encode-prefill",
   "encode-prefill-decode",
 ];
+const ENCODE_ROLES: readonly string[] = ["encode", "encode-prefill", "encode-prefill-decode"];
 
 /** Keeps endpoints that can decode, and those without a role. */
 export const decodeFilter: PluginDefinition = roleFilter("decode-filter", DECODE_ROLES, true);
 
 /** Keeps endpoints whose role includes prefill. */
 export const prefillFilter: PluginDefinition = roleFilter("prefill-filter", PREFILL_ROLES, false);
+
+/** Keeps endpoints whose role includes encoding of images, audio and video. */
+export const encodeFilter: PluginDefinition = roleFilter("encode-filter", ENCODE_ROLES, false);
 
 function roleFilter(
   type: string,

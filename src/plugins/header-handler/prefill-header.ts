@@ -2,10 +2,12 @@ import { z } from "zod";
 import { definePlugin, type PluginDefinition } from "../../plugin/define-plugin.ts";
 import { paramsOf } from "../../plugin/params.ts";
 import { requestedStage } from "../../plugin/request-attribute.ts";
+import { setPrefillerHeader } from "../../plugin/stage-headers.ts";
 
-/** Header that tells the decode-side sidecar which prefill endpoints to use (llm-d: `host:port`). */
-const PREFILLER_HEADER = "x-prefiller-host-port";
-/** Header by which a client asks for one stage alone; its value was checked when the request was read. */
+/**
+ * Header by which a client asks for one stage alone; its value was checked when the request was
+ * read.
+ */
 const STAGE_HEADER = "x-prefill";
 
 /** Reads the client's `X-Prefill` and writes the chosen prefill endpoints for the sidecar. */
@@ -22,11 +24,7 @@ export const prefillHeaderHandler: PluginDefinition = definePlugin({
       if (asked === "false") attributes.set(requestedStage, "decode");
     },
     onPlan(_cycle, plan) {
-      if (plan.prefill.length === 0) return;
-      const ranked = plan.prefill
-        .slice(0, handle.prefillCandidates)
-        .map((slot) => handle.endpoints.address(slot));
-      plan.setHeader(PREFILLER_HEADER, ranked.join(","));
+      setPrefillerHeader(plan, handle);
     },
   }),
 });

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { benchFor, picked, profilesRun } from "../../../test/fixtures/plugin-bench.ts";
+import { decided, poolWith } from "../../../test/fixtures/pool-core.ts";
 import { type RequestTraits, requestWith } from "../../../test/fixtures/request-with.ts";
+import { profileName } from "../../core/brand.ts";
 import { ConfigError } from "../../core/config-error.ts";
 import type { ProfileOutcome } from "../../plugin/cycle.ts";
-import { type RequestedStage, requestedStage } from "../../plugin/request-attribute.ts";
+import {
+  prefixMatch,
+  type RequestedStage,
+  requestedStage,
+} from "../../plugin/request-attribute.ts";
 import { pdProfileHandler } from "./pd.ts";
 
 const PREFILL_SLOT = 0;
@@ -183,6 +189,11 @@ const parameterFaults: readonly [unknown, string][] = [
   [{ hashBlockSize: 0 }, "hashBlockSize"],
   [{ hashBlockSize: -5 }, "hashBlockSize"],
   [{ decodeProfile: "" }, "decodeProfile"],
+  [{ primaryPort: 8080.5 }, "primaryPort"],
+  [{ primaryPort: 65_536 }, "primaryPort"],
+  [{ primaryPort: -10 }, "primaryPort"],
+  [{ threshold: 0, deciderPluginName: "d" }, "deciderPluginName"],
+  [{ deciderPluginName: 1 }, "deciderPluginName"],
   [{ treshold: 1 }, "treshold"],
 ];
 for (const [parameters, path] of parameterFaults) {
@@ -201,4 +212,80 @@ test("pd-profile-handler: the profiles that it runs must be there, by their conf
   const renamed = pdProfileHandler.configure({ decodeProfile: "d", prefillProfile: "p" });
   assert.equal(renamed.profilesFault(["d", "p"]), undefined);
   assert.match(renamed.profilesFault(["decode", "prefill"]) ?? "", /missing: d, p$/);
+  const same = pdProfileHandler.configure({ prefillProfile: "decode" });
+  assert.match(same.profilesFault(["decode"]) ?? "", /two profiles/);
 });
+
+test("trap 1: pd-profile-handler takes the parameters of both eras", () => {
+  for (const parameters of [
+    { threshold: 30_000, hashBlockSize: 64, prefixPluginName: "prefix-cache-scorer" },
+    { prefixPluginType: "prefix-cache-scorer", primaryPort: 0, deciderPluginName: "d" },
+    { primaryPort: 1, prefixMatchInfoProducerName: "p" },
+    { primaryPort: 65_535, deciderPluginName: "", threshold: 1 },
+  ]) {
+    assert.doesNotThrow(() => pdProfileHandler.configure(parameters), JSON.stringify(parameters));
+  }
+});
+
+test("pd-profile-handler: decider and producer that it names are references", () => {
+  const parameters = { deciderPluginName: "d", prefixMatchInfoProducerName: "p" };
+  assert.deepEqual(pdProfileHandler.configure(parameters).references, [
+    { path: "deciderPluginName", name: "d", role: "decide" },
+    { path: "prefixMatchInfoProducerName", name: "p", role: "produce" },
+  ]);
+  assert.deepEqual(pdProfileHandler.configure({ threshold: 0 }).references, []);
+});
+
+test("pd-profile-handler: the threshold leaves out what the named producer matched", () => {
+  const { instance, cycle } = benchFor(pdProfileHandler, [{ role: "decode" }], {
+    profiles: ["prefill", "decode"],
+    parameters: { threshold: 64, prefixMatchInfoProducerName: "mine" },
+    request: requestWith(size(64)),
+  });
+  cycle.outcomes.set(profileName("decode"), picked(0));
+  const matched = (blocks: number) => ({
+    blockCount: 1,
+    blockBytes: 64,
+    matchedBySlot: Int32Array.of(blocks),
+  });
+  cycle.set(prefixMatch, matched(1), "other");
+  assert.deepEqual(instance.handler?.pick(cycle), ["prefill"]);
+  cycle.set(prefixMatch, matched(1), "mine");
+  assert.deepEqual(instance.handler?.pick(cycle), []);
+});
+
+const ports: readonly { primaryPort: number; headers?: object; target: string; named?: string }[] =
+  [
+    { primaryPort: 0, target: "10.0.0.1:8000" },
+    { primaryPort: 9000, target: "10.0.0.1:9000", named: "10.0.0.1:8000" },
+    // Prefill hosts have no ranks behind one port.
+    { primaryPort: 9000, headers: { "x-prefill": "true" }, target: "10.0.0.2:8000" },
+  ];
+for (const { primaryPort, headers = {}, target, named } of ports) {
+  test(`pd-profile-handler: primaryPort ${primaryPort} with ${JSON.stringify(headers)} goes to ${target}`, () => {
+    const { core } = poolWith({
+      endpoints: [
+        { role: "decode", address: "10.0.0.1:8000" },
+        { role: "prefill", address: "10.0.0.2:8000" },
+      ],
+      plugins: [
+        { plugin: "pd-profile-handler", parameters: { primaryPort } },
+        "prefill-header-handler",
+        "prefill-filter",
+        "decode-filter",
+        "random-picker",
+      ],
+      profiles: {
+        prefill: ["prefill-filter", "random-picker"],
+        decode: ["decode-filter", "random-picker"],
+      },
+    });
+    const { plan } = decided(core, requestWith({ headers: { ...headers } }));
+    assert.equal(plan.primary[0]?.address, target);
+    assert.equal(plan.primary[0]?.headers?.get("x-data-parallel-host-port"), named);
+    assert.deepEqual(
+      plan.prefill.map(({ address }) => address),
+      "x-prefill" in headers ? [] : ["10.0.0.2:8000"],
+    );
+  });
+}

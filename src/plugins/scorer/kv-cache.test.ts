@@ -4,7 +4,7 @@ import type { EndpointTraits } from "../../../test/fixtures/endpoint-with.ts";
 import { scoresFor } from "../../../test/fixtures/plugin-bench.ts";
 import { ConfigError } from "../../core/config-error.ts";
 import type { KvBlockView } from "../../endpoints/block-index.ts";
-import { kvCacheScorer } from "./kv-cache.ts";
+import { kvCacheScorer, kvCacheUtilizationScorer } from "./kv-cache.ts";
 
 /** Ratios by slot as the KV-event index would give them; NaN reports nothing. */
 function reporting(...ratios: number[]): KvBlockView {
@@ -71,3 +71,21 @@ test("kv-cache-scorer: an unknown mode lists the known ones", () => {
       error instanceof ConfigError && error.faults[0]?.allowed?.join() === "auto,match,utilization",
   );
 });
+
+const unscraped: EndpointTraits = {};
+for (const [name, endpoints, want] of [
+  ["free cache counts", [{ kv: 0.8 }, { kv: 0.5 }, { kv: 0 }], [0.2, 0.5, 1]],
+  ["equal usage is equal", [{ kv: 0.6 }, { kv: 0.6 }], [0.4, 0.4]],
+  ["a full cache is 0", [{ kv: 1 }, { kv: 0.5 }], [0, 0.5]],
+  ["a single one is not scaled", [{ kv: 0.75 }], [0.25]],
+  ["unknown usage is half", [{ kv: 0.75 }, unscraped], [0.25, 0.5]],
+  ["nobody", [], []],
+] as const) {
+  test(`kv-cache-utilization-scorer: ${name}, whatever blocks are reported`, () => {
+    const scores = scoresFor(kvCacheUtilizationScorer, endpoints, { kvBlocks: reporting(0, 1, 1) });
+    for (const [index, score] of scores.entries()) {
+      assert.ok(Math.abs(score - (want[index] ?? Number.NaN)) < 1e-12, scores.join());
+    }
+    assert.equal(scores.length, want.length);
+  });
+}

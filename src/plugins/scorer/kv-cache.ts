@@ -2,13 +2,16 @@ import { z } from "zod";
 import type { KvBlockView } from "../../endpoints/block-index.ts";
 import { kvBlockCount, kvBlockTokens, kvCacheUsage } from "../../endpoints/numeric-attribute.ts";
 import type { Candidates, Cycle } from "../../plugin/cycle.ts";
-import { definePlugin, type PluginDefinition } from "../../plugin/define-plugin.ts";
+import { definePlugin, noParams, type PluginDefinition } from "../../plugin/define-plugin.ts";
 import { paramsOf } from "../../plugin/params.ts";
 import { UNKNOWN_SCORE } from "../../plugin/score-scale.ts";
 
 const decodeParams = paramsOf(
   z.strictObject({ mode: z.enum(["auto", "match", "utilization"]).default("auto") }),
 );
+
+/** Block size and count size the correction of the usage by what was sent since the scrape. */
+const USAGE_COLUMNS = [kvCacheUsage, kvBlockCount, kvBlockTokens];
 
 /**
  * Prefers endpoints whose engine reports holding the prompt's blocks. When a candidate reports none,
@@ -18,8 +21,7 @@ export const kvCacheScorer: PluginDefinition = definePlugin({
   type: "kv-cache-scorer",
   stability: "stable",
   roles: ["score"],
-  // Block size and count size the correction of the usage by what was sent since the scrape.
-  consumes: [kvCacheUsage, kvBlockCount, kvBlockTokens],
+  consumes: USAGE_COLUMNS,
   consumesKvEvents: true,
   params: decodeParams,
   create: ({ mode }, handle) => {
@@ -45,6 +47,16 @@ export const kvCacheScorer: PluginDefinition = definePlugin({
       },
     };
   },
+});
+
+/** Prefers free KV cache: 1 − usage, not scaled to the candidates; unknown endpoints score 0.5. */
+export const kvCacheUtilizationScorer: PluginDefinition = definePlugin({
+  type: "kv-cache-utilization-scorer",
+  stability: "stable",
+  roles: ["score"],
+  consumes: USAGE_COLUMNS,
+  params: noParams,
+  create: () => ({ score: scoreByUsage }),
 });
 
 function everyoneReports(candidates: Candidates, kvBlocks: KvBlockView): boolean {
