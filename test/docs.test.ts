@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { checkFacts } from "../src/app/check-facts.ts";
 import { neutralState } from "../src/app/endpoint-state.ts";
 import { explainRequest } from "../src/app/explain-request.ts";
 import { builtinRegistry } from "../src/app/plugin-registry.ts";
 import { readModelFile } from "../src/app/read-model-file.ts";
 import { flagOf, ROUTER_OPTION_HELP } from "../src/app/router-options.ts";
+import { checkFiles } from "../src/check/check-files.ts";
+import { findTarget, type Target } from "../src/check/targets.ts";
 import { API_VERSIONS, CONFIG_KIND } from "../src/config/compatibility.ts";
 import { loadRouterConfig } from "../src/config/load-router-config.ts";
 import { endpointId } from "../src/core/brand.ts";
@@ -112,8 +115,18 @@ for (const { type } of builtinPlugins) {
 }
 
 for (const { page, line, text } of PAGES.flatMap(yamlBlocksIn)) {
-  test(`docs: the configuration at ${page}:${line} loads and schedules a request`, () => {
+  test(`docs: the configuration at ${page}:${line} loads, passes check and schedules`, () => {
     const registry = builtinRegistry();
+    assert.deepEqual(
+      checkFiles([{ file: page, text }], {
+        target: findTargetOrFail("switchyard"),
+        facts: checkFacts(undefined),
+        registry,
+        allowAlpha: true,
+        running: undefined,
+      }).filter(({ severity }) => severity === "error"),
+      [],
+    );
     const config = loadRouterConfig({ text, file: page, registry, allowAlpha: true });
     const decision = explainRequest({
       pool: "pool",
@@ -131,6 +144,12 @@ for (const { page, line, text } of PAGES.flatMap(yamlBlocksIn)) {
     const hasPrefill = config.profiles.some(({ name }) => name === "prefill");
     assert.equal(decision.prefillEndpoint !== null, hasPrefill);
   });
+}
+
+function findTargetOrFail(name: string): Target {
+  const target = findTarget(name);
+  invariant(target !== undefined, name);
+  return target;
 }
 
 test("docs: the model of simulated-engine.md makes an engine", () => {
