@@ -6,6 +6,9 @@ import { FailureLog } from "./failure-log.ts";
 import { type FollowedEndpoint, followEndpoints } from "./follow-endpoints.ts";
 import { wallInterval } from "./wall-interval.ts";
 
+/** Wall milliseconds within which a new endpoint is scraped for the first time. */
+const FIRST_WITHIN_MS = 200;
+
 /** Where samples go: `RouterCore` is one. */
 export interface MetricsPort {
   metrics(slot: number, sample: MetricSample, nowMs: number): void;
@@ -61,8 +64,10 @@ async function scrapeLoop(
   const { core, clock, intervalMs, timeScale } = options;
   const wallMs = wallInterval(intervalMs, timeScale);
   const failures = new FailureLog(options.log, "scrape", endpoint.id);
-  // A random start spreads the endpoints over the interval.
-  await endpoint.pause(Math.random() * wallMs);
+  // Of a new endpoint nothing is known, so its first scrape is soon; a random second one then spreads
+  // the endpoints over the interval.
+  await endpoint.pause(Math.random() * Math.min(FIRST_WITHIN_MS, wallMs));
+  let share = Math.random();
   while (endpoint.isCurrent()) {
     const startedWallMs = performance.now();
     const startedAtMs = clock.nowMs();
@@ -78,6 +83,7 @@ async function scrapeLoop(
       state.failureCount++;
       failures.failed(error);
     }
-    await endpoint.pause(Math.max(0, wallMs - (performance.now() - startedWallMs)));
+    await endpoint.pause(Math.max(0, share * wallMs - (performance.now() - startedWallMs)));
+    share = 1;
   }
 }
