@@ -2,6 +2,7 @@ import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { ConfigError } from "../core/config-error.ts";
 import { checkCommand } from "./check.ts";
+import { compareCommand } from "./compare.ts";
 import { engineCommand } from "./engine.ts";
 import { EXIT } from "./exit.ts";
 import { explainCommand } from "./explain.ts";
@@ -29,6 +30,7 @@ for (const command of [
   explainCommand(),
   engineCommand(),
   checkCommand(),
+  compareCommand(),
   migrateCommand(),
   simulateCommand(),
 ]) {
