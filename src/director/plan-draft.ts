@@ -53,7 +53,7 @@ export class PlanDraft implements PlanEditor {
       address: endpoints.address(slot),
     });
     return {
-      primary: this.primary.map(toTarget).map((target) => this.#atPort(target)),
+      primary: this.primary.map((slot) => this.#atPort(toTarget(slot))),
       advertised: this.#advertised,
       prefill: this.prefill.map(toTarget),
       encode: this.encode.map(toTarget),

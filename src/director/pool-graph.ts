@@ -1,7 +1,7 @@
 import type { Json } from "../core/json.ts";
 import type { BlockIndex, KvBlockView } from "../endpoints/block-index.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
-import { LruBlockIndex } from "../endpoints/lru-block-index.ts";
+import { RadixBlockIndex } from "../endpoints/radix-block-index.ts";
 import { Instrument } from "../plugin/instrument.ts";
 import { ProfileRunner } from "../scheduling/run-profile.ts";
 import { Scheduler } from "../scheduling/schedule.ts";
@@ -59,7 +59,7 @@ export class PoolGraph {
       createBlockIndex: (blocksPerEndpoint, blockBytes) => {
         const sizes = `${blocksPerEndpoint} of ${blockBytes}`;
         const known = previous === undefined ? undefined : previous.#indexes.get(name);
-        const index = known?.sizes === sizes ? known.index : new LruBlockIndex(blocksPerEndpoint);
+        const index = known?.sizes === sizes ? known.index : new RadixBlockIndex(blocksPerEndpoint);
         this.#indexes.set(name, { index, sizes });
         return index;
       },

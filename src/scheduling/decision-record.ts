@@ -92,20 +92,24 @@ export class DecisionRecord {
     const count = listed?.length ?? run.candidateCount;
     const stored = this.#storeFor(run.profile, count);
     const width = SCORES + run.profile.scorers.length;
+    for (let offset = 0; offset < METRICS.length; offset++) {
+      const column = endpoints.column(METRICS[offset] as NumericAttribute);
+      for (let row = 0; row < count; row++) {
+        const candidate = listed === undefined ? row : (listed[row] as number);
+        stored.numbers[row * width + offset] = column[run.slots[candidate] as number] as number;
+      }
+    }
     for (let row = 0; row < count; row++) {
       const candidate = listed === undefined ? row : (listed[row] as number);
-      const slot = run.slots[candidate] as number;
       const base = row * width;
-      for (const [offset, attribute] of METRICS.entries()) {
-        stored.numbers[base + offset] = endpoints.column(attribute)[slot] as number;
-      }
       stored.numbers[base + TOTAL] = run.totals[candidate] as number;
       stored.numbers[base + RANK] = 0;
       stored.numbers[base + FILTER] = run.rejectedBy[candidate] as number;
-      for (const [scorer, column] of run.scores.entries()) {
-        stored.numbers[base + SCORES + scorer] = column[candidate] as number;
+      for (let scorer = 0; scorer < run.scores.length; scorer++) {
+        const scores = run.scores[scorer] as Float64Array;
+        stored.numbers[base + SCORES + scorer] = scores[candidate] as number;
       }
-      stored.endpoints[row] = endpoints.id(slot);
+      stored.endpoints[row] = endpoints.id(run.slots[candidate] as number);
       stored.reasons[row] = run.reasons[candidate];
     }
     for (let rank = 0; rank < Math.min(run.survivorCount, count); rank++) {
@@ -117,7 +121,9 @@ export class DecisionRecord {
 
   /** Bytes of the numbers kept. */
   get sizeBytes(): number {
-    return this.#profiles.reduce((sum, stored) => sum + stored.numbers.byteLength, 0);
+    let bytes = 0;
+    for (const { numbers } of this.#profiles) bytes += numbers.byteLength;
+    return bytes;
   }
 
   /** Drops the memory of a row that a full ring gives up. */

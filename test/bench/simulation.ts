@@ -1,5 +1,6 @@
 // Measures the simulator; prints numbers and asserts nothing:
 //   node --expose-gc test/bench/simulation.ts [mooncake-conversation.jsonl]
+import { existsSync } from "node:fs";
 import process from "node:process";
 import { traceLines } from "../../src/cli/trace-lines.ts";
 import { DEFAULT_CONFIG_TEXT } from "../../src/config/default-config.ts";
@@ -13,7 +14,8 @@ import { mooncakeTrace } from "../../src/sim/workload/mooncake-trace.ts";
 import type { Workload } from "../../src/sim/workload/workload.ts";
 import { workloadWith } from "../fixtures/simulated-pool.ts";
 
-const [trace] = process.argv.slice(2);
+const BESIDE = "../shared/traces/mooncake-conversation.jsonl";
+const [trace = existsSync(BESIDE) ? BESIDE : undefined] = process.argv.slice(2);
 const engines = labPool("both", 8, labEngine("Llama-3.1-8B", "H200", {}));
 const registry = createRegistry(builtinPlugins);
 const config = loadRouterConfig({ text: DEFAULT_CONFIG_TEXT, file: "default", registry });

@@ -1,5 +1,5 @@
-import { BlockLru } from "../../endpoints/block-lru.ts";
 import { mooncakeLines } from "../workload/mooncake-trace.ts";
+import { BlockLru } from "./block-lru.ts";
 import type { FindingGroup } from "./finding.ts";
 
 /** Share of the trace's blocks found in one LRU cache of so many blocks. */

@@ -1,0 +1,221 @@
+// Times whole decisions and the prefix index alone with every LRU full:
+//   node --expose-gc test/bench/decision.ts [decisions] [endpoints…]
+import process from "node:process";
+import { invariant } from "../../src/core/invariant.ts";
+import { noLog } from "../../src/core/log.ts";
+import { noMeter } from "../../src/core/meter.ts";
+import { SeededRng } from "../../src/core/rng.ts";
+import { RadixBlockIndex } from "../../src/endpoints/radix-block-index.ts";
+import { plainBlockHasher } from "../../src/request/block-hasher.ts";
+import type { InferenceRequest } from "../../src/request/inference-request.ts";
+import { BytesPrompt } from "../../src/request/prompt.ts";
+import { completed, poolWith, type TestPool } from "../fixtures/pool-core.ts";
+import { requestWith } from "../fixtures/request-with.ts";
+
+const BLOCK_BYTES = 64;
+const PROMPT_BLOCKS = 256;
+const GROUP_BLOCKS = 128;
+const GROUPS = 64;
+const POOL_PROMPTS = 1000;
+const BLOCKS_PER_ENDPOINT = 39_744;
+const INDEX_MIB_MAX = 450;
+
+const [decisions = 40_000, ...sizes] = process.argv.slice(2).map(Number);
+const rng = new SeededRng(1);
+const groups = Array.from({ length: GROUPS }, () => randomBytes(GROUP_BLOCKS * BLOCK_BYTES));
+const tail = randomBytes((PROMPT_BLOCKS - GROUP_BLOCKS) * BLOCK_BYTES);
+const pool = Array.from({ length: POOL_PROMPTS }, groupedPrompt);
+const ordinary = requestWith();
+
+for (const endpoints of sizes.length > 0 ? sizes : [8, 100, 1000]) {
+  measureDecisions(endpoints);
+  measureIndex(endpoints);
+}
+measureHash();
+measureDistinct(1000, PROMPT_BLOCKS);
+measureDistinct(100, 6);
+
+/** 70 % of the prompts come from a pool, the others are new behind the prefix of one of 64 groups. */
+function nextPrompt(): Uint8Array {
+  return rng.next() < 0.7 ? (pool[rng.below(POOL_PROMPTS)] as Uint8Array) : groupedPrompt();
+}
+
+function groupedPrompt(): Uint8Array {
+  const bytes = new Uint8Array(PROMPT_BLOCKS * BLOCK_BYTES);
+  bytes.set(groups[rng.below(GROUPS)] as Uint8Array);
+  bytes.set(tail, GROUP_BLOCKS * BLOCK_BYTES);
+  // Chained hashes differ in every block behind this one.
+  new DataView(bytes.buffer).setFloat64(GROUP_BLOCKS * BLOCK_BYTES, rng.next());
+  return bytes;
+}
+
+function randomBytes(count: number): Uint8Array {
+  return Uint8Array.from({ length: count }, () => rng.below(256));
+}
+
+/** Nothing of it is hashed yet. */
+function freshRequest(): InferenceRequest {
+  const options = { hasher: plainBlockHasher, model: "m", cacheSalt: undefined };
+  return { ...ordinary, prompt: new BytesPrompt(nextPrompt(), options) };
+}
+
+function measureDecisions(endpoints: number): void {
+  const tested = filledPool(endpoints);
+  const { core } = tested;
+  const timesUs = new Float64Array(decisions);
+  for (let i = -decisions / 4; i < decisions; i++) {
+    const request = freshRequest();
+    const startMs = performance.now();
+    const admission = core.arrive(request, i);
+    const elapsedMs = performance.now() - startMs;
+    if (i >= 0) timesUs[i] = 1000 * elapsedMs;
+    invariant(admission.kind === "decided", "every request finds an endpoint");
+    core.end(admission.decision, "completed", completed, i);
+  }
+  const budgetUs = endpoints > 100 ? 12 : 6;
+  report(`${endpoints} endpoints, whole decision`, timesUs, budgetUs);
+  reportIndex(endpoints, core.graph.indexes()[0]?.sizeBytes ?? 0);
+}
+
+/** A pool whose endpoints were sent prompts until no index had room. */
+function filledPool(endpoints: number): TestPool {
+  const prefix = {
+    blockBytes: BLOCK_BYTES,
+    maxPrefixBlocksToMatch: PROMPT_BLOCKS,
+    lruCapacityPerServer: BLOCKS_PER_ENDPOINT,
+  };
+  const tested = poolWith({
+    meter: noMeter,
+    log: noLog,
+    decisionCapacity: 4096,
+    decisionBytesMax: 64 << 20,
+    endpoints: Array.from({ length: endpoints }, () => ({ queue: rng.below(20), kv: rng.next() })),
+    plugins: [
+      "single-profile-handler",
+      { plugin: "approx-prefix-cache-producer", parameters: prefix },
+      "prefix-cache-scorer",
+      "queue-scorer",
+      "kv-cache-scorer",
+      "max-score-picker",
+    ],
+    profiles: {
+      default: [
+        ["prefix-cache-scorer", 2],
+        ["queue-scorer", 1],
+        ["kv-cache-scorer", 1],
+        "max-score-picker",
+      ],
+    },
+  });
+  const full = 0.99 * BLOCKS_PER_ENDPOINT * endpoints;
+  while ((tested.core.graph.indexes()[0]?.blockCount ?? full) < full) {
+    for (let slot = 0; slot < endpoints; slot++) tested.core.credit(freshRequest(), slot, 0);
+  }
+  return tested;
+}
+
+/** Match and record of chains that are hashed beforehand, at the best of eight endpoints. */
+function measureIndex(endpoints: number): void {
+  const index = new RadixBlockIndex(BLOCKS_PER_ENDPOINT);
+  const matchedBySlot = new Int32Array(endpoints);
+  const isFull = (): boolean =>
+    matchedBySlot.every((_, slot) => index.blockCount(slot) > 0.98 * BLOCKS_PER_ENDPOINT);
+  while (!isFull()) {
+    for (let slot = 0; slot < endpoints; slot++) index.record(nextChain(), PROMPT_BLOCKS, slot);
+  }
+  const matchUs = new Float64Array(decisions);
+  const recordUs = new Float64Array(decisions);
+  for (let i = -decisions / 4; i < decisions; i++) {
+    const chain = nextChain();
+    const startMs = performance.now();
+    index.match(chain, PROMPT_BLOCKS, matchedBySlot);
+    const matchedMs = performance.now();
+    const slot = bestOfEight(matchedBySlot);
+    const chosenMs = performance.now();
+    index.record(chain, PROMPT_BLOCKS, slot);
+    const recordedMs = performance.now();
+    if (i < 0) continue;
+    matchUs[i] = 1000 * (matchedMs - startMs);
+    recordUs[i] = 1000 * (recordedMs - chosenMs);
+  }
+  report(`${endpoints} endpoints, index match`, matchUs);
+  report(`${endpoints} endpoints, index record`, recordUs);
+  reportIndex(endpoints, index.sizeBytes);
+  reportGarbage(index, matchedBySlot);
+}
+
+/** Slots are drawn beforehand, because random numbers are garbage themselves. */
+function reportGarbage(index: RadixBlockIndex, matchedBySlot: Int32Array): void {
+  const uses = Array.from({ length: 10_000 }, nextChain);
+  const slots = Int32Array.from(uses, () => rng.below(matchedBySlot.length));
+  globalThis.gc?.();
+  const before = process.memoryUsage().heapUsed;
+  for (let use = 0; use < uses.length; use++) {
+    const chain = uses[use] as Uint32Array;
+    index.match(chain, PROMPT_BLOCKS, matchedBySlot);
+    index.record(chain, PROMPT_BLOCKS, slots[use] as number);
+  }
+  const bytes = (process.memoryUsage().heapUsed - before) / uses.length;
+  console.log(`  garbage of match and record: ${bytes.toFixed(1)} bytes of heap each`);
+}
+
+/** Memory when no two endpoints hold the same block. */
+function measureDistinct(endpoints: number, promptBlocks: number): void {
+  const index = new RadixBlockIndex(BLOCKS_PER_ENDPOINT);
+  const chain = new Uint32Array(2 * promptBlocks);
+  const prompts = Math.ceil((1.2 * BLOCKS_PER_ENDPOINT) / promptBlocks);
+  for (let i = 0; i < prompts * endpoints; i++) {
+    for (let word = 0; word < chain.length; word++) chain[word] = rng.next() * 2 ** 32;
+    index.record(chain, promptBlocks, i % endpoints);
+  }
+  console.log(`${endpoints} endpoints, all prompts different and of ${promptBlocks} blocks`);
+  reportIndex(endpoints, index.sizeBytes);
+}
+
+function nextChain(): Uint32Array {
+  const hashes = new Uint32Array(2 * PROMPT_BLOCKS);
+  const bytes = nextPrompt();
+  plainBlockHasher.hash(bytes, 0, bytes.length, BLOCK_BYTES, { lo: 1, hi: 2 }, hashes);
+  return hashes;
+}
+
+function bestOfEight(matchedBySlot: Int32Array): number {
+  let best = rng.below(matchedBySlot.length);
+  for (let draw = 1; draw < 8; draw++) {
+    const slot = rng.below(matchedBySlot.length);
+    if ((matchedBySlot[slot] as number) > (matchedBySlot[best] as number)) best = slot;
+  }
+  return best;
+}
+
+function measureHash(): void {
+  const timesUs = new Float64Array(decisions);
+  for (let i = 0; i < decisions; i++) {
+    const { prompt } = freshRequest();
+    const startMs = performance.now();
+    prompt.blocks(BLOCK_BYTES, PROMPT_BLOCKS);
+    timesUs[i] = 1000 * (performance.now() - startMs);
+  }
+  report("hash of 256 blocks", timesUs);
+}
+
+function report(what: string, timesUs: Float64Array, budgetUs = Number.POSITIVE_INFINITY): void {
+  const sorted = timesUs.toSorted();
+  const at = (share: number): string =>
+    (sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN).toFixed(2);
+  const mean = sorted.reduce((sum, us) => sum + us, 0) / sorted.length;
+  const verdict = mean > budgetUs ? `  MISSES the budget of ${budgetUs} us` : "";
+  console.log(
+    `${what}: mean ${mean.toFixed(2)} us, p50 ${at(0.5)}, p99 ${at(0.99)}, p99.9 ${at(0.999)}${verdict}`,
+  );
+}
+
+function reportIndex(endpoints: number, sizeBytes: number): void {
+  const mib = sizeBytes / 2 ** 20;
+  const perBlock = sizeBytes / (endpoints * BLOCKS_PER_ENDPOINT);
+  const verdict = mib > INDEX_MIB_MAX ? `  MISSES the budget of ${INDEX_MIB_MAX} MiB` : "";
+  const rss = (process.memoryUsage().rss / 2 ** 20).toFixed(0);
+  console.log(
+    `  index ${mib.toFixed(0)} MiB, ${perBlock.toFixed(1)} bytes a block, RSS ${rss} MiB${verdict}`,
+  );
+}
