@@ -1,7 +1,7 @@
 import { endpointId } from "../core/brand.ts";
 import type { Clock } from "../core/clock.ts";
 import type { KvEvent } from "../core/kv-event.ts";
-import type { PoolRouterCore } from "../director/pool-router-core.ts";
+import type { RouterCore } from "../director/router-core.ts";
 import type { EngineHostEvents } from "./engine-host-client.ts";
 import type { EngineAddress } from "./engine-host-protocol.ts";
 import type { EnginePlan } from "./engine-plan.ts";
@@ -67,7 +67,7 @@ export class EngineFleet implements EngineHostEvents {
     if (known !== undefined) this.#router?.forget(known.address);
   }
 
-  #coreOf(engine: string): PoolRouterCore | undefined {
+  #coreOf(engine: string): RouterCore | undefined {
     const plan = this.#plans.get(engine);
     return plan === undefined ? undefined : this.#router?.core(plan.pool);
   }

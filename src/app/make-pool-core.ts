@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Meter } from "../core/meter.ts";
 import { PoolRouterCore } from "../director/pool-router-core.ts";
-import { plainBlockHasher } from "../request/block-hasher.ts";
+import { type BlockHasher, plainBlockHasher } from "../request/block-hasher.ts";
 import type { RouterOptions } from "./router-options.ts";
 
 /** One pool's core from its configuration, with the program's own ports. */
@@ -20,13 +20,15 @@ export function makePoolCore(pool: {
   /** Pools that share the decision limits. */
   poolCount: number;
   options: RouterOptions;
+  /** For the blocks of KV events; the router's own unless given. */
+  hasher?: BlockHasher;
 }): PoolRouterCore {
   const { options, poolCount } = pool;
   return new PoolRouterCore({
     pool: pool.key,
     blueprint: pool.config,
     model: pool.modelName,
-    hasher: plainBlockHasher,
+    hasher: pool.hasher ?? plainBlockHasher,
     meter: pool.meter,
     log: pool.log,
     stopwatch: pool.stopwatch,

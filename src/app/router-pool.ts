@@ -2,6 +2,7 @@ import type { RewriteRule, RouterConfig } from "../config/router-config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Meter } from "../core/meter.ts";
+import type { EngineAccess } from "../datalayer/endpoint-client.ts";
 import type { ConsumedMetrics } from "../datalayer/engine-metrics.ts";
 import type { HealthProbe } from "../datalayer/health-probe.ts";
 import { startHealthProbe } from "../datalayer/health-probe.ts";
@@ -9,6 +10,7 @@ import type { Scraper } from "../datalayer/scraper.ts";
 import { startScraper } from "../datalayer/scraper.ts";
 import { type ServedModels, startServedModels } from "../datalayer/served-models.ts";
 import type { PoolRouterCore } from "../director/pool-router-core.ts";
+import type { RouterCore } from "../director/router-core.ts";
 import {
   kvCacheUsage,
   runningRequests,
@@ -16,6 +18,7 @@ import {
 } from "../endpoints/numeric-attribute.ts";
 import type { FrontPool } from "../front/http/front-pool.ts";
 import { ConfigReload, type ConfigSource, type ReloadStatus } from "./config-reload.ts";
+import type { RecordingCore } from "./recording-core.ts";
 
 /** A pool as the program is told of it. */
 export interface PoolSpec {
@@ -25,6 +28,8 @@ export interface PoolSpec {
   readonly config: RouterConfig;
   /** Undefined where the engines themselves are asked which models they serve. */
   readonly modelName: string | undefined;
+  /** How the engines are asked for metrics and health; plain HTTP on their own port unless set. */
+  readonly access?: EngineAccess | undefined;
   /** File that is watched for changes. */
   readonly source: ConfigSource | undefined;
 }
@@ -33,6 +38,8 @@ export interface PoolSpec {
 export interface LivePoolOptions {
   readonly spec: PoolSpec;
   readonly core: PoolRouterCore;
+  /** Writes down what enters `core`, where a recording is made. */
+  readonly recording?: RecordingCore | undefined;
   readonly clock: Clock;
   readonly timeScale: number;
   readonly scrapeIntervalMs: number;
@@ -44,7 +51,10 @@ export interface LivePoolOptions {
 /** A pool with its background readers: metrics, health and, where no manifest says, served models. */
 export class LivePool implements FrontPool {
   readonly spec: PoolSpec;
-  readonly core: PoolRouterCore;
+  /** The door for every input. */
+  readonly core: RouterCore;
+  /** What lies behind it, for those who only look. */
+  readonly state: PoolRouterCore;
   readonly #options: LivePoolOptions;
   readonly #reload: ConfigReload | undefined;
   #config: RouterConfig;
@@ -56,7 +66,8 @@ export class LivePool implements FrontPool {
   constructor(options: LivePoolOptions) {
     const { spec, core, log, meter } = options;
     this.spec = spec;
-    this.core = core;
+    this.core = options.recording ?? core;
+    this.state = core;
     this.#options = options;
     this.#config = spec.config;
     this.#scraper = this.#startScraper();
@@ -131,7 +142,7 @@ export class LivePool implements FrontPool {
   }
 
   #reconfigure(config: RouterConfig): void {
-    this.core.reconfigure(config);
+    (this.#options.recording ?? this.state).reconfigure(config);
     this.#config = config;
     const before = this.#scraper;
     this.#scraper = this.#startScraper();
@@ -149,8 +160,10 @@ export class LivePool implements FrontPool {
   }
 
   #readerOptions() {
-    const { core, clock, timeScale, probeTimeoutMs, log } = this.#options;
-    return { core, table: core.endpoints, clock, timeScale, timeoutMs: probeTimeoutMs, log };
+    const { clock, timeScale, probeTimeoutMs: timeoutMs, log } = this.#options;
+    const { core } = this;
+    const { access } = this.spec;
+    return { core, table: core.endpoints, clock, timeScale, timeoutMs, access, log };
   }
 }
 

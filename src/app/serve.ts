@@ -26,6 +26,8 @@ export interface ServeSettings {
   readonly prefillCandidates: number;
   readonly options: RouterOptions;
   readonly log: Log;
+  /** File that every input of the cores is written to. */
+  readonly record?: string | undefined;
 }
 
 /** A running `serve`. */

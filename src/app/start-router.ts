@@ -4,8 +4,10 @@ import type { Clock } from "../core/clock.ts";
 import type { ExchangeObserver } from "../core/exchange-report.ts";
 import type { Log } from "../core/log.ts";
 import type { PoolRouterCore } from "../director/pool-router-core.ts";
+import { RECORDING_FORMAT, RECORDING_VERSION } from "../director/recorded-line.ts";
+import type { RouterCore } from "../director/router-core.ts";
 import { createDispatcher } from "../dispatch/create-dispatcher.ts";
-import { type HttpFront, startHttpFront } from "../front/http/http-front.ts";
+import { type HttpFrontOptions, startHttpFront } from "../front/http/http-front.ts";
 import { plainBlockHasher } from "../request/block-hasher.ts";
 import { createAccessLog } from "../telemetry/access-log.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/create-telemetry.ts";
@@ -13,6 +15,8 @@ import { type AdminApi, type AdminSource, type EngineControl, startAdminApi } fr
 import { describeEndpoints } from "./describe-endpoint.ts";
 import { EventStream } from "./event-stream.ts";
 import { makePoolCore } from "./make-pool-core.ts";
+import { openRecording, type Recording } from "./recording.ts";
+import { NotingHasher, RecordingCore, recordedConfig } from "./recording-core.ts";
 import type { RouterOptions } from "./router-options.ts";
 import { LivePool, type PoolSpec } from "./router-pool.ts";
 
@@ -20,6 +24,7 @@ import { LivePool, type PoolSpec } from "./router-pool.ts";
 export interface RouterSettings {
   readonly host: string;
   readonly port: number;
+  /** Empty listens on all addresses. */
   readonly adminHost: string;
   readonly adminPort: number;
   readonly pools: readonly PoolSpec[];
@@ -32,13 +37,34 @@ export interface RouterSettings {
   readonly engines: EngineControl | undefined;
   readonly log: Log;
   readonly options: RouterOptions;
+  /** File that every input of the cores is written to. */
+  readonly record?: string | undefined;
 }
+
+/** What a front is opened with. */
+export type FrontParts = Omit<HttpFrontOptions, "host" | "port" | "pools" | "limits"> & {
+  readonly limits: RouterOptions;
+  readonly pools: readonly LivePool[];
+};
+
+/** Sockets that requests come by. */
+export interface RouterFront {
+  readonly port: number;
+  readonly bufferedBytes: number;
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the front of a router; rejects when its address cannot be had. */
+export type OpenFront = (parts: FrontParts) => Promise<RouterFront>;
 
 /** A running router. */
 export interface Router {
   readonly port: number;
   readonly adminPort: number;
-  core(pool: string): PoolRouterCore | undefined;
+  core(pool: string): RouterCore | undefined;
+  /** The same core for those who only look. */
+  state(pool: string): PoolRouterCore | undefined;
   /** The endpoint at this address is gone: its connections are closed. */
   forget(address: string): void;
   /** Refuses new requests, finishes the running ones, then closes everything. */
@@ -49,10 +75,13 @@ export interface Router {
 const TICK_MS = 1000;
 
 /** Builds the graph and listens; rejects, with nothing left running, when a port cannot be had. */
-export async function startRouter(settings: RouterSettings): Promise<Router> {
+export async function startRouter(
+  settings: RouterSettings,
+  openFront: OpenFront = httpFront(settings),
+): Promise<Router> {
   const { clock, timeScale, log, options } = settings;
   const events = new EventStream();
-  let front: HttpFront | undefined;
+  let front: RouterFront | undefined;
   const telemetry: Telemetry = createTelemetry({
     pools: () => pools.map(poolView),
     bufferedBytes: () => front?.bufferedBytes ?? 0,
@@ -61,31 +90,24 @@ export async function startRouter(settings: RouterSettings): Promise<Router> {
   });
   const observer = publishing(telemetry.observer, events);
   const publishingLog = endpointEvents(log, events);
-  const pools = settings.pools.map((spec) => livePool(spec, settings, telemetry, publishingLog));
+  const recording = startRecording(settings);
+  const pools = settings.pools.map((spec) =>
+    livePool(spec, { settings, telemetry, log: publishingLog, recording }),
+  );
   const dispatcher = createDispatcher({ clock, timeScale, observer, log, limits: options });
   const closeAll = async (): Promise<void> => {
     await Promise.all([...pools.map((pool) => pool.close()), dispatcher.close()]);
   };
   let admin: AdminApi;
   try {
-    const { host, port } = settings;
     const hasher = plainBlockHasher;
-    front = await startHttpFront({
-      host,
-      port,
-      pools,
-      dispatcher,
-      observer,
-      clock,
-      log,
-      hasher,
-      limits: options,
-    });
+    front = await openFront({ pools, dispatcher, observer, clock, log, hasher, limits: options });
     const source = adminSource(pools, { settings, telemetry, events });
     admin = await startAdminApi(source, { host: settings.adminHost, port: settings.adminPort });
   } catch (error) {
     await front?.close();
     await closeAll();
+    await recording?.discard();
     throw error;
   }
   const running = front;
@@ -96,24 +118,47 @@ export async function startRouter(settings: RouterSettings): Promise<Router> {
     port: running.port,
     adminPort: admin.port,
     core: (key) => pools.find((pool) => pool.key === key)?.core,
+    state: (key) => pools.find((pool) => pool.key === key)?.state,
     forget: (address) => dispatcher.forget(address),
     async drain() {
-      for (const pool of pools) pool.core.drain();
       await running.drain();
       clearInterval(ticker);
       await closeAll();
+      await recording?.close();
       await admin.close();
     },
   };
 }
 
+function httpFront({ host, port }: Pick<RouterSettings, "host" | "port">): OpenFront {
+  return async (parts) => {
+    const front = await startHttpFront({ host, port, ...parts });
+    return {
+      port: front.port,
+      get bufferedBytes() {
+        return front.bufferedBytes;
+      },
+      async drain() {
+        for (const pool of parts.pools) pool.core.drain();
+        await front.drain();
+      },
+      close: () => front.close(),
+    };
+  };
+}
+
 function livePool(
   spec: PoolSpec,
-  settings: RouterSettings,
-  telemetry: Telemetry,
-  log: Log,
+  parts: {
+    settings: RouterSettings;
+    telemetry: Telemetry;
+    log: Log;
+    recording: Recording | undefined;
+  },
 ): LivePool {
+  const { settings, telemetry, log, recording: sink } = parts;
   const { clock, timeScale, options } = settings;
+  const hasher = new NotingHasher();
   const core = makePoolCore({
     key: spec.key,
     config: spec.config,
@@ -126,12 +171,16 @@ function livePool(
     isCorrectingMetrics: settings.isCorrectingMetrics,
     poolCount: settings.pools.length,
     options,
+    ...(sink === undefined ? {} : { hasher }),
   });
+  const recording =
+    sink === undefined ? undefined : new RecordingCore(core, { pool: spec.key, sink, hasher });
   const { scrapeIntervalMs, probeTimeoutMs } = options;
   const { meter } = telemetry;
   return new LivePool({
     spec,
     core,
+    recording,
     clock,
     timeScale,
     scrapeIntervalMs,
@@ -141,8 +190,33 @@ function livePool(
   });
 }
 
+function startRecording(settings: RouterSettings): Recording | undefined {
+  const { record, pools, options, log } = settings;
+  if (record === undefined) return undefined;
+  const { seed, isCorrectingMetrics, prefillCandidates } = settings;
+  const { retryLimit, inFlightMax, exchangeTimeoutMs } = options;
+  const header = {
+    kind: "header",
+    format: RECORDING_FORMAT,
+    version: RECORDING_VERSION,
+    startedAt: new Date().toISOString(),
+    seed,
+    isCorrectingMetrics,
+    prefillCandidates,
+    retryLimit,
+    inFlightMax,
+    exchangeTimeoutMs,
+    pools: pools.map(({ key, modelName, config }) => ({
+      pool: key,
+      model: modelName ?? "",
+      config: recordedConfig(config),
+    })),
+  } as const;
+  return openRecording(record, header, log);
+}
+
 function poolView(pool: LivePool) {
-  return { name: pool.key, endpoints: pool.core.endpoints, indexes: pool.core.graph.indexes() };
+  return { name: pool.key, endpoints: pool.core.endpoints, indexes: pool.state.graph.indexes() };
 }
 
 function adminSource(
@@ -168,20 +242,20 @@ function adminSource(
         config: describeConfig(pool.config),
         lastReload: pool.reloadStatus === undefined ? null : { ...pool.reloadStatus },
         unreadableConfig: pool.unreadableConfig ?? null,
-        plugins: pool.core.graph.dumpPlugins(),
+        plugins: pool.state.graph.dumpPlugins(),
         inFlight: pool.core.inFlightCount,
-        decisions: { count: pool.core.decisions.count, sizeBytes: pool.core.decisions.sizeBytes },
+        decisions: { count: pool.state.decisions.count, sizeBytes: pool.state.decisions.sizeBytes },
       })),
     }),
     decisions: (limit) =>
       pools
-        .flatMap((pool) => pool.core.decisions.latest(limit))
+        .flatMap((pool) => pool.state.decisions.latest(limit))
         .toSorted((left, right) => right.atMs - left.atMs)
         .slice(0, limit),
     decision(id) {
       const at = id.lastIndexOf(".");
       const pool = pools.find((candidate) => candidate.key === id.slice(0, at));
-      return pool?.core.decisions.read(Number(id.slice(at + 1)));
+      return pool?.state.decisions.read(Number(id.slice(at + 1)));
     },
     events,
     engines: settings.engines,

@@ -33,6 +33,8 @@ export interface UpSettings extends EngineSettingsGiven {
   readonly model: ModelSpec | undefined;
   readonly options: RouterOptions;
   readonly log: Log;
+  /** File that every input of the cores is written to. */
+  readonly record?: string | undefined;
   /** Called when the engines keep dying and nothing can be served any more. */
   gaveUp(): void;
 }

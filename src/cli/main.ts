@@ -7,6 +7,7 @@ import { engineCommand } from "./engine.ts";
 import { EXIT } from "./exit.ts";
 import { explainCommand } from "./explain.ts";
 import { migrateCommand } from "./migrate.ts";
+import { replayCommand } from "./replay.ts";
 import { serveCommand } from "./serve.ts";
 import { simulateCommand } from "./simulate.ts";
 import { upCommand } from "./up.ts";
@@ -33,6 +34,7 @@ for (const command of [
   compareCommand(),
   migrateCommand(),
   simulateCommand(),
+  replayCommand(),
 ]) {
   program.addCommand(command.exitOverride());
 }

@@ -16,6 +16,7 @@ export interface RouterFlags extends RouterOptions, PluginFlags {
   readonly adminPort: number;
   readonly seed: number;
   readonly metricsCorrection: "on" | "off";
+  readonly record?: string;
 }
 
 const NAMES = Object.keys(ROUTER_OPTION_HELP) as (keyof RouterOptions)[];
@@ -34,7 +35,8 @@ export function addRouterFlags(command: Command): Command {
       "add what was sent since the last scrape to the engines' figures",
       oneOf(["on", "off"]),
       "on",
-    );
+    )
+    .option("--record <file>", "write every input of scheduling to a new file, for replay");
   addPluginFlags(command);
   for (const name of NAMES) {
     command.addOption(

@@ -175,7 +175,7 @@ function simulatedService(
     replicas: main.length,
     maxModelLen: config?.maxModelLen ?? 0,
   };
-  const workload = workloadOf(flags, facts);
+  const workload = workloadOf(flags, facts, name);
   return { name, modelName: service.modelName, config: service.config, engines, workload };
 }
 

@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { isRecording } from "../sim/replay/read-recording.ts";
+import { recordingTrace } from "../sim/replay/recording-trace.ts";
 import { ARRIVAL_KINDS, type ArrivalKind } from "../sim/workload/arrival-times.ts";
 import { azureTrace } from "../sim/workload/azure-trace.ts";
 import { WORKLOADS } from "../sim/workload/catalogue.ts";
@@ -7,7 +9,7 @@ import { type Pace, planWorkload } from "../sim/workload/plan-workload.ts";
 import type { WorkloadFacts } from "../sim/workload/request-source.ts";
 import type { Workload } from "../sim/workload/workload.ts";
 import { oneOf, positiveNumber, wholeNumber } from "./option-values.ts";
-import { traceLines } from "./trace-lines.ts";
+import { traceLines, traceStart } from "./trace-lines.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Options that say what clients do. */
@@ -44,7 +46,7 @@ export function addWorkloadFlags(command: Command): Command {
     .option("--concurrency <n,…>", "clients that each wait for their answer", concurrencySteps)
     .option("--duration <seconds>", "sending time of each stage", positiveNumber)
     .option("--requests <n>", "requests, or sessions, of each stage", count)
-    .option("--trace <file>", "requests of a trace: Mooncake .jsonl or Azure .csv")
+    .option("--trace <file>", "requests of a trace: a recording, Mooncake .jsonl or Azure .csv")
     .option("--sort", "order the trace by time, in memory")
     .option("--seed <n>", "seed of every draw", wholeNumber(0, 2 ** 32 - 1), 1);
 }
@@ -58,10 +60,13 @@ export function workloadHelp(): string {
   return ["\nWorkloads with their parameters:", ...lines].join("\n");
 }
 
-/** The workload that was asked for, afresh for each service; throws UsageError or ConfigError. */
-export function workloadOf(flags: WorkloadFlags, facts: WorkloadFacts): Workload {
+/**
+ * The workload that was asked for, afresh for each service, which a recording of several pools is asked
+ * for by name; throws UsageError or ConfigError.
+ */
+export function workloadOf(flags: WorkloadFlags, facts: WorkloadFacts, service = ""): Workload {
   const { trace, seed, requests, duration } = flags;
-  if (trace !== undefined) return traceWorkload(flags, trace);
+  if (trace !== undefined) return traceWorkload(flags, trace, service);
   if (flags.rate !== undefined && flags.concurrency !== undefined) {
     throw new UsageError("--rate and --concurrency exclude each other");
   }
@@ -85,14 +90,15 @@ export function workloadOf(flags: WorkloadFlags, facts: WorkloadFacts): Workload
   });
 }
 
-function traceWorkload(flags: WorkloadFlags, trace: string): Workload {
+function traceWorkload(flags: WorkloadFlags, trace: string, service: string): Workload {
   if (flags.workload !== undefined || flags.rate !== undefined || flags.concurrency !== undefined) {
     throw new UsageError("--trace brings its own requests: no --workload, --rate or --concurrency");
   }
   const source = { file: trace, lines: traceLines(trace), isSorted: flags.sort === true };
+  if (isRecording(traceStart(trace))) return recordingTrace(source, service);
   if (trace.endsWith(".jsonl")) return mooncakeTrace(source);
   if (trace.endsWith(".csv")) return azureTrace(source);
-  throw new UsageError(`${trace}: a trace is a Mooncake .jsonl or an Azure .csv file`);
+  throw new UsageError(`${trace}: a trace is a recording, a Mooncake .jsonl or an Azure .csv file`);
 }
 
 function rateSteps(text: string): readonly { perSecond: number; seconds?: number }[] {

@@ -6,20 +6,42 @@ const RESPONSE_BYTES_MAX = 8 * 1024 * 1024;
 /** uvicorn, which serves vLLM, closes idle connections after 5 s; ours close before it does. */
 const KEEP_ALIVE_MS = 4000;
 
+/** How engines are reached for the router's own background requests. */
+export interface EngineAccess {
+  readonly scheme: "http" | "https";
+  /** Whether an engine's certificate must be one that this machine trusts. */
+  readonly isVerifying: boolean;
+  readonly metricsPath: string;
+  /** Port of the metrics; 0 is the one that serves requests. */
+  readonly metricsPort: number;
+}
+
+/** Unless set: the port that serves requests, as plain HTTP. */
+export const DEFAULT_ENGINE_ACCESS: EngineAccess = {
+  scheme: "http",
+  isVerifying: false,
+  metricsPath: "/metrics",
+  metricsPort: 0,
+};
+
 /** One keep-alive connection to an endpoint, for the router's own background requests. */
 export class EndpointClient {
   readonly #client: Client;
   readonly #timeoutMs: number;
 
   /** `timeoutMs` bounds a whole request, in wall time. */
-  constructor(address: string, timeoutMs: number) {
+  constructor(
+    address: string,
+    timeoutMs: number,
+    { scheme, isVerifying }: Pick<EngineAccess, "scheme" | "isVerifying"> = DEFAULT_ENGINE_ACCESS,
+  ) {
     this.#timeoutMs = timeoutMs;
-    this.#client = new Client(`http://${address}`, {
+    this.#client = new Client(`${scheme}://${address}`, {
       allowH2: false,
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxResponseSize: RESPONSE_BYTES_MAX,
-      connect: { timeout: timeoutMs },
+      connect: { timeout: timeoutMs, rejectUnauthorized: isVerifying },
     });
   }
 

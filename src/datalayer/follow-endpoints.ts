@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EndpointId } from "../core/brand.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
-import { EndpointClient } from "./endpoint-client.ts";
+import { EndpointClient, type EngineAccess } from "./endpoint-client.ts";
 
 /** An endpoint for as long as it keeps its slot and address. */
 export interface FollowedEndpoint {
@@ -19,6 +19,9 @@ export interface FollowOptions {
   readonly table: EndpointTable;
   /** Wall milliseconds that one request to an endpoint may take. */
   readonly timeoutMs: number;
+  readonly access?: EngineAccess | undefined;
+  /** Port that is asked in place of the one that serves requests; 0 for that one. */
+  readonly port?: number;
   /** Runs once for each endpoint and is expected to end when `isCurrent` turns false. */
   follow(endpoint: FollowedEndpoint): Promise<void>;
 }
@@ -82,7 +85,9 @@ function begin(slot: number, options: FollowOptions): Follower {
   const { table } = options;
   const generation = table.generation(slot);
   const address = table.address(slot);
-  const client = new EndpointClient(address, options.timeoutMs);
+  const { timeoutMs, access, port = 0 } = options;
+  const asked = port === 0 ? address : address.replace(/:\d+$/, `:${port}`);
+  const client = new EndpointClient(asked, timeoutMs, access);
   const stop = new AbortController();
   const done = options.follow({
     slot,

@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
+import type { EngineAccess } from "./endpoint-client.ts";
 import { FailureLog } from "./failure-log.ts";
 import { type FollowedEndpoint, followEndpoints } from "./follow-endpoints.ts";
 import { wallInterval } from "./wall-interval.ts";
@@ -18,6 +19,7 @@ export interface HealthProbeOptions {
   readonly timeScale: number;
   /** Wall milliseconds that one probe may take. */
   readonly timeoutMs: number;
+  readonly access?: EngineAccess | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -44,8 +46,13 @@ const JITTER_RATIO = 0.2;
  * dispatch took out after a connect error comes back by its next good probe.
  */
 export function startHealthProbe(options: HealthProbeOptions): HealthProbe {
-  const { table, timeoutMs } = options;
-  return followEndpoints({ table, timeoutMs, follow: (endpoint) => probeLoop(endpoint, options) });
+  const { table, timeoutMs, access } = options;
+  return followEndpoints({
+    table,
+    timeoutMs,
+    access,
+    follow: (endpoint) => probeLoop(endpoint, options),
+  });
 }
 
 async function probeLoop(endpoint: FollowedEndpoint, options: HealthProbeOptions): Promise<void> {

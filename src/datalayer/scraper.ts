@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
+import { DEFAULT_ENGINE_ACCESS, type EngineAccess } from "./endpoint-client.ts";
 import { type ConsumedMetrics, type EngineReader, vllmReader } from "./engine-metrics.ts";
 import { FailureLog } from "./failure-log.ts";
 import { type FollowedEndpoint, followEndpoints } from "./follow-endpoints.ts";
@@ -26,6 +27,7 @@ export interface ScraperOptions {
   readonly timeScale: number;
   /** Wall milliseconds that one scrape may take. */
   readonly timeoutMs: number;
+  readonly access?: EngineAccess | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -39,12 +41,14 @@ export interface Scraper {
 
 /** Keeps the columns of the table near what the engines expose; a failed scrape leaves the old values. */
 export function startScraper(options: ScraperOptions): Scraper {
-  const { table, timeoutMs } = options;
+  const { table, timeoutMs, access } = options;
   const reader = vllmReader(options.consumes);
   const state = { failureCount: 0 };
   const following = followEndpoints({
     table,
     timeoutMs,
+    access,
+    port: access?.metricsPort ?? 0,
     follow: (endpoint) => scrapeLoop(endpoint, reader, options, state),
   });
   return {
@@ -61,7 +65,8 @@ async function scrapeLoop(
   options: ScraperOptions,
   state: { failureCount: number },
 ): Promise<void> {
-  const { core, clock, intervalMs, timeScale } = options;
+  const { core, clock, intervalMs, timeScale, access = DEFAULT_ENGINE_ACCESS } = options;
+  const { metricsPath: path } = access;
   const wallMs = wallInterval(intervalMs, timeScale);
   const failures = new FailureLog(options.log, "scrape", endpoint.id);
   // Of a new endpoint nothing is known, so its first scrape is soon; a random second one then spreads
@@ -72,7 +77,7 @@ async function scrapeLoop(
     const startedWallMs = performance.now();
     const startedAtMs = clock.nowMs();
     try {
-      const { values, lora } = reader(await endpoint.client.get("/metrics"));
+      const { values, lora } = reader(await endpoint.client.get(path));
       if (values.size === 0) throw new Error("no known metric in the answer");
       if (endpoint.isCurrent()) {
         core.metrics(endpoint.slot, { startedAtMs, values, lora }, clock.nowMs());

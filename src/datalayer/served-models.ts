@@ -1,5 +1,6 @@
 import type { Log } from "../core/log.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
+import type { EngineAccess } from "./endpoint-client.ts";
 import { FailureLog } from "./failure-log.ts";
 import { type FollowedEndpoint, followEndpoints } from "./follow-endpoints.ts";
 import { wallInterval } from "./wall-interval.ts";
@@ -11,6 +12,7 @@ export interface ServedModelsOptions {
   readonly timeScale: number;
   /** Wall milliseconds that one request may take. */
   readonly timeoutMs: number;
+  readonly access?: EngineAccess | undefined;
   readonly log: Log;
 }
 
@@ -32,7 +34,7 @@ const ID_CHARACTERS_MAX = 256;
 
 /** Asks ready endpoints for `GET /v1/models`, for pools whose models no manifest names. */
 export function startServedModels(options: ServedModelsOptions): ServedModels {
-  const { table, timeoutMs } = options;
+  const { table, timeoutMs, access } = options;
   const idsByEndpoint = new Map<FollowedEndpoint, readonly string[]>();
   let union: ReadonlySet<string> = new Set();
   const set = (endpoint: FollowedEndpoint, ids: readonly string[] | undefined): void => {
@@ -43,6 +45,7 @@ export function startServedModels(options: ServedModelsOptions): ServedModels {
   const following = followEndpoints({
     table,
     timeoutMs,
+    access,
     async follow(endpoint) {
       await askLoop(endpoint, options, (ids) => set(endpoint, ids));
       set(endpoint, undefined);

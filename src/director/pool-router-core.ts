@@ -16,6 +16,7 @@ import { chargedTokens, promptTokensOf } from "./charged-tokens.ts";
 import type { DispatchPlan, Target } from "./dispatch-plan.ts";
 import { ExchangeTable, type LiveExchange } from "./exchange-table.ts";
 import { applyRules, type Incoming } from "./incoming.ts";
+import { keepHosts } from "./only-hosts.ts";
 import { PlanDraft } from "./plan-draft.ts";
 import { PoolGraph } from "./pool-graph.ts";
 import type { PoolBlueprint } from "./pool-plugins.ts";
@@ -226,7 +227,7 @@ export class PoolRouterCore implements RouterCore {
     const { cycle, hooks, scheduler } = this.#graph;
     const { request, facts } = incoming;
     hooks.run("onRequest", (plugin) => plugin.onRequest?.(request, cycle));
-    const count = this.#readySlots();
+    const count = this.#readySlots(request.onlyHosts);
     if (count === 0) return this.#rejected(facts, nowMs, NO_READY_ENDPOINT);
     hooks.run("produce", (plugin) => plugin.produce?.(cycle));
     const denied = hooks.admit(cycle);
@@ -326,10 +327,11 @@ export class PoolRouterCore implements RouterCore {
     this.#graph.hooks.run("onEndpoint", (plugin) => plugin.onEndpoint?.(slot, step));
   }
 
-  #readySlots(): number {
+  #readySlots(onlyHosts: ReadonlySet<string> | undefined): number {
     const needed = this.#store.slotCount;
     if (this.#slots.length < needed) this.#slots = new Int32Array(2 * needed);
-    return this.#store.readySlots(this.#slots);
+    const count = this.#store.readySlots(this.#slots);
+    return onlyHosts === undefined ? count : keepHosts(this.#slots, count, this.#store, onlyHosts);
   }
 
   #isUsable(target: Target): boolean {

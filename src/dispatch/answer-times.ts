@@ -2,9 +2,12 @@ import type { Clock } from "../core/clock.ts";
 import type { ExchangeObserver } from "../core/exchange-report.ts";
 import type { DispatchJob } from "./dispatcher.ts";
 
+/** What times are told of: of whose request, and when it came. */
+export type TimedJob = Pick<DispatchJob, "core" | "decision" | "model" | "arrivedAtMs">;
+
 /** When the parts of one answer came, in engine milliseconds. */
 export class AnswerTimes {
-  readonly #job: DispatchJob;
+  readonly #job: TimedJob;
   readonly #clock: Clock;
   readonly #observer: ExchangeObserver;
   #firstByteAtMs: number | null = null;
@@ -13,7 +16,7 @@ export class AnswerTimes {
   #chunkCount = 0;
 
   constructor(
-    job: DispatchJob,
+    job: TimedJob,
     ports: { readonly clock: Clock; readonly observer: ExchangeObserver },
   ) {
     this.#job = job;

@@ -25,7 +25,7 @@ const PRIME_B = 0xc2b2ae35;
 const PRIME_C = 0x9e3779b1;
 const PRIME_D = 0x27d4eb2f;
 
-/** Two murmur3-like 32-bit lanes; hashes never leave the process, so the algorithm is free. */
+/** Two murmur3-like 32-bit lanes. Only recordings keep hashes: another algorithm is another version of theirs. */
 export const plainBlockHasher: BlockHasher = {
   hash(bytes, start, end, blockBytes, seed, out) {
     const blocks = Math.min(Math.floor((end - start) / blockBytes), out.length >>> 1);

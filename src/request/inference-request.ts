@@ -21,6 +21,8 @@ export interface InferenceRequest {
   /** Images, audio and video parts of chat messages. */
   readonly mediaCount: number;
   readonly prompt: Prompt;
+  /** Hosts that may serve it, as a proxy names them; absent where any may. */
+  readonly onlyHosts?: ReadonlySet<string> | undefined;
   /** Value of a client's header by lower-case name; plugins that read one say so in their documentation. */
   header(name: string): string | undefined;
   /** The same request for another model, and what changes in its body. */

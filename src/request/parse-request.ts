@@ -18,6 +18,8 @@ export interface ReceivedRequest {
   readonly kind: RequestKind;
   readonly headers: RequestHeaders;
   readonly body: Uint8Array;
+  /** Hosts that may serve it; absent where any may. */
+  readonly onlyHosts?: ReadonlySet<string> | undefined;
 }
 
 /** The request as scheduling sees it, or what is wrong with it in words that hold none of its content. */
@@ -43,10 +45,8 @@ export function parseRequest(received: ReceivedRequest, hasher: BlockHasher): Pa
   if (body === undefined) return invalid("the body is not a JSON object", null);
   const model = body["model"];
   if (typeof model !== "string" || model === "") return invalid("model is missing", "model");
-  const stage = headerValue(received.headers, STAGE_HEADER);
-  if (stage !== undefined && !/^(true|false)$/i.test(stage)) {
-    return invalid("X-Prefill must be true or false", null);
-  }
+  const misplaced = stageFault(received);
+  if (misplaced !== undefined) return misplaced;
   const prompts = promptBytesOf(received.kind, body);
   if (typeof prompts === "string") {
     return invalid(prompts, received.kind === "chat" ? "messages" : "prompt");
@@ -65,6 +65,7 @@ export function parseRequest(received: ReceivedRequest, hasher: BlockHasher): Pa
     bodyBytes: received.body.length,
     mediaCount: received.kind === "chat" ? mediaCountOf(body["messages"]) : 0,
     prompt,
+    onlyHosts: received.onlyHosts,
     header: (name) => headerValue(received.headers, name),
     renamed: (other) => ({
       request: { ...request, model: other, prompt: prompt.forModel(other) },
@@ -72,6 +73,35 @@ export function parseRequest(received: ReceivedRequest, hasher: BlockHasher): Pa
     }),
   };
   return { kind: "parsed", request };
+}
+
+/** A request such as `GET /v1/models`: it names no model and has no prompt. */
+export function requestWithoutBody(received: ReceivedRequest, hasher: BlockHasher): ParseResult {
+  const misplaced = stageFault(received);
+  if (misplaced !== undefined) return misplaced;
+  const model = modelName("");
+  const request: InferenceRequest = {
+    id: received.id,
+    kind: "other",
+    path: received.path,
+    model,
+    isStreaming: false,
+    isUsageStreamed: false,
+    maxOutputTokens: undefined,
+    bodyBytes: 0,
+    mediaCount: 0,
+    prompt: new BytesPrompt(new Uint8Array(), { hasher, model, cacheSalt: undefined }),
+    onlyHosts: received.onlyHosts,
+    header: (name) => headerValue(received.headers, name),
+    renamed: () => ({ request, edits: [] }),
+  };
+  return { kind: "parsed", request };
+}
+
+function stageFault(received: ReceivedRequest): ParseResult | undefined {
+  const stage = headerValue(received.headers, STAGE_HEADER);
+  if (stage === undefined || /^(true|false)$/i.test(stage)) return undefined;
+  return invalid("X-Prefill must be true or false", null);
 }
 
 /** Every duplicate of the key is replaced by one, so that all readers of the body agree. */

@@ -46,7 +46,7 @@ console.error(`requests ${requests}, failed ${half.failed + full.failed}`);
 console.error(`RSS after GC: ${half.rss} MiB at ${requests / 2}, ${full.rss} MiB at ${requests}`);
 console.error(`heap after GC: ${half.heap} MiB, then ${full.heap} MiB`);
 for (const { name } of services) {
-  const core = up.router.core(name);
+  const core = up.router.state(name);
   const index = core?.graph.indexes()[0];
   console.error(
     `${name}: ${core?.decisions.count} decisions in ${core?.decisions.sizeBytes} bytes, ` +

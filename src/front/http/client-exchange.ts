@@ -150,7 +150,7 @@ export class ClientExchange {
 const WELL_FORMED_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** The client's `x-request-id` if it is well formed, else one of ours. */
-export function requestIdOf(request: IncomingMessage): RequestId {
+export function requestIdOf(request: Pick<IncomingMessage, "headers">): RequestId {
   const given = request.headers["x-request-id"];
   const isUsable = typeof given === "string" && WELL_FORMED_ID.test(given);
   return requestId(isUsable ? given : randomUUID());
