@@ -76,6 +76,7 @@ const RULES: ArchitectureRules = {
     "prom-client": ["telemetry", "engine-server"],
     pino: ["telemetry"],
     commander: ["cli"],
+    "@bufbuild": ["front"],
   },
   deterministic: [
     "core",
@@ -100,6 +101,8 @@ function sourceFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   for (const entry of readdirSync(join(ROOT, "src"), { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
+    // Generated: its shape is the generator's, and protos.test.ts compares it with its source.
+    if (entry.parentPath.includes("/front/extproc/gen")) continue;
     const full = join(entry.parentPath, entry.name);
     files.set(full.slice(ROOT.length + 1), readFileSync(full, "utf8"));
   }

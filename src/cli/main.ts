@@ -4,6 +4,7 @@ import { ConfigError } from "../core/config-error.ts";
 import { checkCommand } from "./check.ts";
 import { compareCommand } from "./compare.ts";
 import { engineCommand } from "./engine.ts";
+import { eppCommand } from "./epp.ts";
 import { EXIT } from "./exit.ts";
 import { explainCommand } from "./explain.ts";
 import { migrateCommand } from "./migrate.ts";
@@ -28,6 +29,7 @@ const program = new Command("switchyard")
 for (const command of [
   upCommand(),
   serveCommand(),
+  eppCommand(),
   explainCommand(),
   engineCommand(),
   checkCommand(),

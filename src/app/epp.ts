@@ -1,0 +1,174 @@
+import type { RouterConfig } from "../config/router-config.ts";
+import type { Log } from "../core/log.ts";
+import { DEFAULT_ENGINE_ACCESS, type EngineAccess } from "../datalayer/endpoint-client.ts";
+import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
+import type { EndpointSpec } from "../endpoints/endpoint-table.ts";
+import { scaledClock } from "../engine-server/scaled-clock.ts";
+import { DEFAULT_DESTINATION_HINT } from "../front/extproc/extproc-context.ts";
+import { type ExtProcFront, startExtProc } from "../front/extproc/start-extproc.ts";
+import type { ConfigSource } from "./config-reload.ts";
+import { durationMs, isOn, quantityBytes } from "./epp-flag-values.ts";
+import type { EppFlags } from "./epp-flags.ts";
+import { type EppIdentity, followIdentity, readIdentity } from "./epp-tls.ts";
+import { DEFAULT_ROUTER_OPTIONS, type RouterOptions } from "./router-options.ts";
+import type { LivePool } from "./router-pool.ts";
+import { type FrontParts, type OpenFront, type Router, startRouter } from "./start-router.ts";
+
+/** What `epp` was asked for. */
+export interface EppSettings {
+  readonly flags: EppFlags;
+  /** Namespace of the pool where no flag names one. */
+  readonly namespace: string;
+  readonly config: RouterConfig;
+  /** The configuration's file, which is watched for changes. */
+  readonly source: ConfigSource | undefined;
+  /** Text of a file in llm-d's `file-discovery` format. */
+  readonly endpointsFile: { readonly text: string; readonly file: string };
+  readonly log: Log;
+}
+
+/** A running endpoint picker. */
+export interface RunningEpp {
+  readonly port: number;
+  readonly healthPort: number;
+  readonly metricsPort: number;
+  /** Where the certificate is from; undefined in plaintext. */
+  readonly certificate: EppIdentity["origin"] | undefined;
+  readonly endpoints: readonly EndpointSpec[];
+  readonly router: Router;
+  /** Health turns NOT_SERVING, exchanges under way end, everything closes. */
+  drain(): Promise<void>;
+}
+
+/** gRPC's own limit (llm-d). */
+const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Starts the picker; rejects, with nothing left running, for a bad file or a port that cannot be had. */
+export async function startEpp(settings: EppSettings): Promise<RunningEpp> {
+  const { flags, config, source, log } = settings;
+  const { given } = flags;
+  const endpoints = parseEndpointsFile(settings.endpointsFile);
+  const folder = given.get("cert-path");
+  const isSecure = isOn(given.get("secure-serving"), true);
+  const identity = isSecure ? await readIdentity(folder, log) : undefined;
+  const clock = scaledClock(1);
+  const name = given.get("pool-name") ?? "pool";
+  const opened = Promise.withResolvers<ExtProcFront>();
+  const openFront: OpenFront = async (parts) => {
+    const front = await openExtProc(parts, flags, identity);
+    opened.resolve(front);
+    return front;
+  };
+  const host = given.get("host") ?? "";
+  const router = await startRouter(
+    {
+      host,
+      port: portOf(flags, "grpc-port", 9002),
+      adminHost: host,
+      adminPort: portOf(flags, "metrics-port", 9090),
+      pools: [
+        {
+          key: name,
+          namespace: given.get("pool-namespace") ?? settings.namespace,
+          name,
+          config,
+          modelName: given.get("model"),
+          access: accessOf(flags),
+          source,
+        },
+      ],
+      clock,
+      timeScale: 1,
+      seed: Math.floor(Math.random() * 2 ** 32),
+      prefillCandidates: Number(given.get("prefill-candidates") ?? 1),
+      isCorrectingMetrics: true,
+      engines: undefined,
+      log,
+      options: optionsOf(flags),
+    },
+    openFront,
+  );
+  for (const endpoint of endpoints) {
+    router.core(name)?.endpoint({ kind: "added", endpoint }, clock.nowMs());
+  }
+  const front = await opened.promise;
+  const isFollowed = identity?.origin === "files" && isOn(given.get("enable-cert-reload"), false);
+  const following =
+    isFollowed && folder !== undefined
+      ? followIdentity(folder, identity, { log, use: (next) => front.useTls(next) })
+      : undefined;
+  return {
+    port: front.port,
+    healthPort: front.healthPort,
+    metricsPort: router.adminPort,
+    certificate: identity?.origin,
+    endpoints,
+    router,
+    async drain() {
+      following?.close();
+      await router.drain();
+    },
+  };
+}
+
+function openExtProc(
+  parts: FrontParts,
+  flags: EppFlags,
+  identity: EppIdentity | undefined,
+): Promise<ExtProcFront> {
+  const { given } = flags;
+  const pool = parts.pools[0] as LivePool;
+  const isV13 = given.get("tls-min-version") === "VersionTLS13";
+  return startExtProc({
+    ...parts,
+    pool,
+    host: given.get("host") ?? "",
+    port: portOf(flags, "grpc-port", 9002),
+    healthPort: portOf(flags, "grpc-health-port", 9003),
+    tls: identity && { ...identity, minVersion: isV13 ? "TLSv1.3" : "TLSv1.2" },
+    messageBytesMax: quantityBytes(given.get("grpc-max-recv-msg-size") ?? "") ?? MESSAGE_BYTES_MAX,
+    hasHealthOnPort: isOn(given.get("health-checking"), false),
+    destination: {
+      key: given.get("destination-endpoint-hint-key") ?? DEFAULT_DESTINATION_HINT.key,
+      namespace:
+        given.get("destination-endpoint-hint-metadata-namespace") ??
+        DEFAULT_DESTINATION_HINT.namespace,
+    },
+    isSubsetObeyed: !isOn(given.get("disable-endpoint-subset-filter"), false),
+    isReady: settled(pool, parts.limits.probeTimeoutMs),
+  });
+}
+
+/** Ready once some endpoint is, or once each was asked: a pool that is down is answered 503, not left out. */
+function settled(pool: LivePool, probeTimeoutMs: number): () => boolean {
+  const fromMs = performance.now() + probeTimeoutMs;
+  let isSettled = false;
+  return () => {
+    isSettled ||= pool.hasReadyEndpoint() || performance.now() >= fromMs;
+    return isSettled;
+  };
+}
+
+function optionsOf({ given, limits }: EppFlags): RouterOptions {
+  const drainTimeoutMs = durationMs(given.get("drain-timeout") ?? "");
+  const scrapeIntervalMs = durationMs(given.get("refresh-metrics-interval") ?? "");
+  return {
+    ...DEFAULT_ROUTER_OPTIONS,
+    ...(drainTimeoutMs === undefined ? {} : { drainTimeoutMs }),
+    ...(scrapeIntervalMs === undefined ? {} : { scrapeIntervalMs: Math.max(1, scrapeIntervalMs) }),
+    ...limits,
+  };
+}
+
+function accessOf({ given }: EppFlags): EngineAccess {
+  return {
+    scheme: given.get("model-server-metrics-scheme") === "https" ? "https" : "http",
+    isVerifying: !isOn(given.get("model-server-metrics-https-insecure-skip-verify"), true),
+    metricsPath: given.get("model-server-metrics-path") ?? DEFAULT_ENGINE_ACCESS.metricsPath,
+    metricsPort: portOf({ given }, "model-server-metrics-port", 0),
+  };
+}
+
+function portOf({ given }: Pick<EppFlags, "given">, name: string, unlessGiven: number): number {
+  return Number(given.get(name) ?? unlessGiven);
+}

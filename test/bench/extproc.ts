@@ -1,0 +1,137 @@
+// Exchanges per second and core of the picker's ext_proc over TLS, against grpc-js that only echoes:
+//   node test/bench/extproc.ts [exchanges] [concurrency] [rounds]
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { type ClientHttp2Session, connect } from "node:http2";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { ProcessingRequestSchema } from "../../src/front/extproc/gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
+import { FrameReader, frameOf } from "../../src/front/extproc/grpc-frames.ts";
+import { PROCESS_PATH } from "../../src/front/extproc/processor-service.ts";
+
+const [exchanges = 20_000, concurrency = 64, rounds = 3] = process.argv.slice(2).map(Number);
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+const headers = (count: number, more: Readonly<Record<string, string>>) => ({
+  headers: {
+    headers: [
+      ...Object.entries(more).map(([key, value]) => ({ key, rawValue: text(value) })),
+      ...Array.from({ length: count }, (_, i) => ({
+        key: `x-header-${i}`,
+        rawValue: text(`value ${i}`),
+      })),
+    ],
+  },
+});
+const frame = (request: MessageInitShape<typeof ProcessingRequestSchema>["request"]): Buffer =>
+  frameOf(
+    toBinary(
+      ProcessingRequestSchema,
+      create(ProcessingRequestSchema, request === undefined ? {} : { request }),
+    ),
+  );
+
+const body = text(JSON.stringify({ model: "m", prompt: "The quick brown fox. ".repeat(50) }));
+const asked = Buffer.concat([
+  frame({
+    case: "requestHeaders",
+    value: headers(14, { ":method": "POST", ":path": "/v1/completions" }),
+  }),
+  frame({ case: "requestBody", value: { body, endOfStream: true } }),
+]);
+const answered = Buffer.concat([
+  frame({
+    case: "responseHeaders",
+    value: headers(6, { ":status": "200", "content-type": "application/json" }),
+  }),
+  frame({
+    case: "responseBody",
+    value: { body: text('{"usage":{"prompt_tokens":9}}'), endOfStream: true },
+  }),
+]);
+
+/** One server in a process of its own, and a connection to it. */
+class Side {
+  readonly #child: ChildProcess;
+  readonly #session: ClientHttp2Session;
+
+  private constructor(child: ChildProcess, session: ClientHttp2Session) {
+    this.#child = child;
+    this.#session = session;
+  }
+
+  static async start(role: "picker" | "echo"): Promise<Side> {
+    const server = fileURLToPath(new URL("./extproc-server.ts", import.meta.url));
+    const child = fork(server, [role]);
+    const [{ port }] = (await once(child, "message")) as [{ port: number }];
+    const session = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+    await once(session, "connect");
+    return new Side(child, session);
+  }
+
+  /** Exchanges per second of the server's CPU time. */
+  async run(): Promise<number> {
+    const before = await this.#cpuUs();
+    let left = exchanges;
+    const worker = async (): Promise<void> => {
+      while (left-- > 0) await this.#exchange();
+    };
+    await Promise.all(Array.from({ length: concurrency }, worker));
+    return exchanges / (((await this.#cpuUs()) - before) / 1e6);
+  }
+
+  stop(): void {
+    this.#session.destroy();
+    this.#child.kill();
+  }
+
+  async #cpuUs(): Promise<number> {
+    const told = once(this.#child, "message");
+    this.#child.send("cpu");
+    const [{ cpuUs }] = (await told) as [{ cpuUs: number }];
+    return cpuUs;
+  }
+
+  #exchange(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const stream = this.#session.request({
+        ":method": "POST",
+        ":path": PROCESS_PATH,
+        "content-type": "application/grpc",
+        te: "trailers",
+      });
+      const reader = new FrameReader(1 << 20);
+      let replyCount = 0;
+      stream.on("data", (chunk: Buffer) => {
+        reader.push(chunk, () => replyCount++);
+        if (replyCount === 2 && !stream.writableEnded) stream.end(answered);
+      });
+      stream.on("error", reject);
+      stream.on("trailers", (trailers) => {
+        if (trailers["grpc-status"] !== "0" || replyCount !== 4) {
+          reject(new Error(`status ${trailers["grpc-status"]} after ${replyCount} replies`));
+        }
+      });
+      stream.on("close", resolve);
+      stream.write(asked);
+    });
+  }
+}
+
+const picker = await Side.start("picker");
+const echo = await Side.start("echo");
+const ratios: number[] = [];
+for (let round = 0; round <= rounds; round++) {
+  const [ours, peer] = [await picker.run(), await echo.run()];
+  // The first round warms both up.
+  if (round === 0) continue;
+  ratios.push(ours / peer);
+  console.log(
+    `round ${round}: picker ${ours.toFixed(0)}, grpc-js ${peer.toFixed(0)} exchanges/s/core`,
+  );
+}
+ratios.sort((one, other) => one - other);
+console.log(`ratio (median): ${ratios[Math.floor(ratios.length / 2)]?.toFixed(2)}`);
+picker.stop();
+echo.stop();

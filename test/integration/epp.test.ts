@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { connect } from "node:tls";
+import { builtinRegistry } from "../../src/app/plugin-registry.ts";
+import { selfSignedCertificate } from "../../src/app/self-signed-certificate.ts";
+import { loadService } from "../../src/manifest/load-service.ts";
+import { ExtProcClient, setHeadersOf } from "../fixtures/extproc-client.ts";
+import { ASKED } from "../fixtures/extproc-under-test.ts";
+import { HttpEndpoint } from "../fixtures/http-endpoint.ts";
+import { endpointsText, RunningEpp } from "../fixtures/running-epp.ts";
+import { EXAMPLES, runCli } from "../fixtures/running-up.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "switchyard-epp-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const METRICS =
+  "vllm:num_requests_waiting 0\nvllm:num_requests_running 0\nvllm:kv_cache_usage_perc 0\n";
+const healthy = (path: string) => ({ status: 200, body: path === "/metrics" ? METRICS : "{}" });
+const BODY = JSON.stringify({ model: "m", prompt: "hello" });
+
+function written(name: string, text: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+async function untilReady(epp: RunningEpp, count: number): Promise<void> {
+  while ((await epp.readyCount()) < count) await new Promise((done) => setTimeout(done, 20));
+}
+
+for (const [index, file] of EXAMPLES.entries()) {
+  test(`epp: the arguments of ${file} start it unchanged`, async () => {
+    const registry = builtinRegistry();
+    const { picker } = loadService({ text: readFileSync(file, "utf8"), file, registry });
+    // The manifests' engines speak TLS; the picker is told to take any certificate.
+    const engine = createServer(selfSignedCertificate(Date.now()), (request, response) => {
+      const { status, body } = healthy(request.url ?? "");
+      response.writeHead(status).end(body);
+    });
+    await new Promise<void>((done) => engine.listen(0, "127.0.0.1", done));
+    const address = `127.0.0.1:${(engine.address() as AddressInfo).port}`;
+    const endpoints = written(
+      `engines-${index}.json`,
+      endpointsText([
+        { name: "d", address, role: "decode" },
+        { name: "p", address, role: "prefill" },
+      ]),
+    );
+    const args = [...picker.arguments, "--configText", picker.text, "--endpoints", endpoints];
+    try {
+      await using epp = await RunningEpp.start(args);
+      assert.match(epp.greeting, /TLS/);
+      await untilReady(epp, 2);
+      await using client = new ExtProcClient(epp.port, { isSecure: true });
+      const call = client.open().headers("request", ASKED).body("request", BODY);
+      const set = setHeadersOf(await call.next());
+      assert.equal(set["x-gateway-destination-endpoint"], address);
+      const isSplit = file.includes("pd");
+      assert.equal(set["x-prefiller-host-port"], isSplit ? address : undefined);
+      call.cancel();
+      await using health = new ExtProcClient(epp.healthPort);
+      assert.equal(await health.health(""), 1);
+      const metrics = await (await fetch(`${epp.adminUrl}/metrics`)).text();
+      assert.match(metrics, /inference_pool_ready_pods\{name="[^"]*-inference-pool"\} 2/);
+      assert.ok(
+        epp.lines.some((line) => line.includes("flag-without-effect") && line.includes("-v")),
+      );
+    } finally {
+      engine.closeAllConnections();
+      engine.close();
+    }
+  });
+}
+
+const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+  [["--pool-name", "x"], /pods of a pool \(--pool-name\) cannot be watched here.*--endpoints/s],
+  [["--nope"], /--nope: unknown flag/],
+  [["--endpoints", "no-such-file"], /no-such-file/],
+  [["--endpoints", "x", "--config-file=a", "--config-text=b"], /exclude each other/],
+];
+for (const [args, message] of MISTAKES) {
+  test(`epp: ${args.join(" ")} is a wrong call`, async () => {
+    const { code, stderr } = await runCli(["epp", ...args]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, message);
+  });
+}
+
+test("epp: help lists every flag, with an example", async () => {
+  const { code, stdout } = await runCli(["epp", "--help"]);
+  assert.equal(code, 0);
+  for (const text of ["--pool-name", "--zap-encoder", "Example:"])
+    assert.ok(stdout.includes(text), text);
+});
+
+test("epp: plaintext, and SIGTERM that waits for what is under way", async () => {
+  await using engine = await HttpEndpoint.start(healthy);
+  const endpoints = written("one.json", endpointsText([{ name: "e", address: engine.address }]));
+  const args = ["--endpoints", endpoints, "--secure-serving=false", "--drain-timeout=60s"];
+  await using epp = await RunningEpp.start(args);
+  assert.match(epp.greeting, /plaintext/);
+  await untilReady(epp, 1);
+  await using client = new ExtProcClient(epp.port);
+  const call = client.open().headers("request", ASKED).body("request", BODY);
+  await call.next();
+  await call.wholeBody("request");
+  const stopped = epp.stop();
+  await using health = new ExtProcClient(epp.healthPort);
+  while ((await health.health("")) !== 2) await new Promise((done) => setTimeout(done, 10));
+  call.headers("response", { ":status": "200" }).body("response", "{}");
+  await call.next();
+  assert.equal((await call.wholeBody("response")).bytes.toString(), "{}");
+  assert.equal((await call.halfClose().status).code, 0);
+  assert.equal(await stopped, 0);
+  assert.ok(epp.lines.some((line) => line.includes('"how":"completed"')));
+});
+
+test("epp: an exchange that does not end in time is cut by the drain's limit", async () => {
+  await using engine = await HttpEndpoint.start(healthy);
+  const endpoints = written("cut.json", endpointsText([{ name: "e", address: engine.address }]));
+  const args = ["--endpoints", endpoints, "--secure-serving=false", "--drain-timeout=100ms"];
+  await using epp = await RunningEpp.start(args);
+  await untilReady(epp, 1);
+  await using client = new ExtProcClient(epp.port);
+  const call = client.open().headers("request", ASKED).body("request", BODY);
+  await call.next();
+  assert.equal(await epp.stop(), 0);
+  assert.notEqual((await call.status).code, 0);
+});
+
+test("epp: certificates come from files and are taken up when they change", async () => {
+  const first = selfSignedCertificate(Date.now());
+  const second = selfSignedCertificate(Date.now());
+  const use = ({ cert, key }: typeof first): void => {
+    written("tls.crt", cert);
+    written("tls.key", key);
+  };
+  use(first);
+  const endpoints = written("none.json", endpointsText([]));
+  const args = ["--endpoints", endpoints, "--cert-path", folder, "--enable-cert-reload"];
+  await using epp = await RunningEpp.start(args);
+  assert.match(epp.greeting, /TLS, files/);
+  const shown = (): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const options = {
+        port: epp.port,
+        host: "127.0.0.1",
+        rejectUnauthorized: false,
+        ALPNProtocols: ["h2"],
+      };
+      const socket = connect(options, () => {
+        assert.equal(socket.alpnProtocol, "h2");
+        resolve(new X509Certificate(socket.getPeerCertificate().raw).fingerprint256);
+        socket.destroy();
+      });
+      socket.once("error", reject);
+    });
+  assert.equal(await shown(), new X509Certificate(first.cert).fingerprint256);
+  use(second);
+  const want = new X509Certificate(second.cert).fingerprint256;
+  while ((await shown()) !== want) await new Promise((done) => setTimeout(done, 50));
+});
+
+test("epp: a key that is not the certificate's is refused at the start", async () => {
+  const other = mkdtempSync(join(folder, "pair-"));
+  writeFileSync(join(other, "tls.crt"), selfSignedCertificate(Date.now()).cert);
+  writeFileSync(join(other, "tls.key"), selfSignedCertificate(Date.now()).key);
+  const endpoints = written("pair.json", endpointsText([]));
+  const { code, stderr } = await runCli(["epp", "--endpoints", endpoints, "--cert-path", other]);
+  assert.equal(code, 2);
+  assert.match(stderr, /is not the key of its tls\.crt/);
+});
