@@ -53,7 +53,9 @@ export async function openBench(request: BenchRequest): Promise<ComparisonBench>
     bench: {
       arms: { written: armsOf(written, request), equal: armsOf(equal.pair, request) },
       settings,
-      askedWorkload: (seed, facts) => workloadOf({ ...request.workload, seed }, facts),
+      // Both get the first one's traffic, where a recording holds several pools.
+      askedWorkload: (seed, facts) =>
+        workloadOf({ ...request.workload, seed }, facts, left.service.name),
     },
     warnings: [written.left, written.right].flatMap((side) => planOf(side, request).warnings),
   };

@@ -108,6 +108,22 @@ test("replay: a recording is a trace for simulate", async () => {
   );
 });
 
+test("replay: compare sends both services what the first one got", async () => {
+  const { code, stdout, stderr } = await runCli([
+    "compare",
+    ...EXAMPLES,
+    "--trace",
+    recording,
+    "--sweep",
+    "none",
+    "--seeds",
+    "1",
+  ]);
+  assert.equal(code, 0, stderr);
+  const ofFirst = (await replay()).pools[0]?.requests;
+  assert.match(stdout, new RegExp(`^Requests +${ofFirst} +${ofFirst} `, "m"));
+});
+
 test("replay: a file that exists is not written over", async () => {
   const { code, stderr } = await runCli(["up", ...EXAMPLES, "--port", "0", "--record", recording]);
   assert.equal(code, 2);
