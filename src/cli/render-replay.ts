@@ -32,7 +32,8 @@ function parityText({ isReproduced, mismatchCount, mismatches }: ReplayReport): 
 
 function renderPool(pool: PoolReplay): string {
   const { config, changes, changedCount, before, after, reportedCacheHitRatio, reloadCount } = pool;
-  const name = `${pool.pool} (${pool.model}), ${pool.requests} requests`;
+  const count = pool.requests === 1 ? "1 request" : `${pool.requests} requests`;
+  const name = `${pool.pool} (${pool.model}), ${count}`;
   const lines = [config === null ? `${name}, recorded configuration` : `${name}, with ${config}`];
   if (reloadCount > 0) lines.push(`its configuration was changed ${reloadCount} times meanwhile`);
   const figures = formatTable(
