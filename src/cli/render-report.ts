@@ -4,11 +4,10 @@ import type { Report, ServiceReport, Summary } from "../sim/report.ts";
 
 /** A report for people: one section a service. */
 export function renderReport(report: Report): string {
-  const { simulatedSeconds, wallMs, isComplete } = report;
-  const wall = wallMs === null ? "" : ` in ${(wallMs / 1000).toFixed(1)} s`;
+  const { simulatedSeconds, isComplete } = report;
   return [
     ...report.services.map(renderService),
-    `Simulated ${simulatedSeconds.toFixed(1)} s${wall}, seed ${report.seed}.`,
+    `Simulated ${simulatedSeconds.toFixed(1)} s, seed ${report.seed}.`,
     ...(isComplete ? [] : ["Interrupted: requests under way are counted as arrived only."]),
   ].join("\n\n");
 }

@@ -122,10 +122,8 @@ async function simulateManifests(
 ): Promise<void> {
   using watch = new Watch();
   const scenario = await scenarioOf(manifests, flags);
-  const startMs = performance.now();
   const report = await simulate(scenario, watch.checkpoint);
-  const timed = { ...report, wallMs: Math.round(performance.now() - startMs) };
-  console.log(flags.json === true ? JSON.stringify(timed, null, 2) : renderReport(timed));
+  console.log(flags.json === true ? JSON.stringify(report, null, 2) : renderReport(report));
   process.exitCode = report.isComplete ? EXIT.done : EXIT.interrupted;
 }
 

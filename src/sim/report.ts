@@ -8,8 +8,6 @@ export interface Report {
   readonly isComplete: boolean;
   /** Of the service that took longest. */
   readonly simulatedSeconds: number;
-  /** Wall time that the simulation took; null until whoever has a clock fills it in. */
-  readonly wallMs: number | null;
   readonly services: readonly ServiceReport[];
 }
 

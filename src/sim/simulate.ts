@@ -37,7 +37,6 @@ export async function simulate(scenario: Scenario, checkpoint?: Checkpoint): Pro
     seed: settings.seed,
     isComplete,
     simulatedSeconds: Math.max(0, ...reports.map((report) => report.simulatedSeconds)),
-    wallMs: null,
     services: reports,
   };
 }
