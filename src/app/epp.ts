@@ -1,6 +1,6 @@
 import type { RouterConfig } from "../config/router-config.ts";
 import type { Log } from "../core/log.ts";
-import { DEFAULT_ENGINE_ACCESS, type EngineAccess } from "../datalayer/endpoint-client.ts";
+import { DEFAULT_ENGINE_ACCESS, type EngineAccess } from "../datalayer/endpoint-clients.ts";
 import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
 import type { EndpointSpec } from "../endpoints/endpoint-table.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";

@@ -43,7 +43,8 @@ export const ROUTER_OPTION_HELP: Readonly<Record<keyof RouterOptions, string>> =
   exchangeTimeoutMs: "after which a request without end is given up in the books",
   decisionCapacity: "decisions kept for /api/decisions, shared by all pools",
   decisionBytesMax: "bytes kept of them",
-  scrapeIntervalMs: "between two scrapes of an endpoint's metrics, engine time",
+  scrapeIntervalMs:
+    "between two scrapes of an endpoint's metrics, engine time; of one at rest, five times that",
   probeTimeoutMs: "for one scrape, health probe or list of models",
 };
 

@@ -2,7 +2,7 @@ import type { RewriteRule, RouterConfig } from "../config/router-config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Meter } from "../core/meter.ts";
-import type { EngineAccess } from "../datalayer/endpoint-client.ts";
+import { EndpointClients, type EngineAccess } from "../datalayer/endpoint-clients.ts";
 import type { ConsumedMetrics } from "../datalayer/engine-metrics.ts";
 import type { HealthProbe } from "../datalayer/health-probe.ts";
 import { startHealthProbe } from "../datalayer/health-probe.ts";
@@ -58,6 +58,7 @@ export class LivePool implements FrontPool {
   readonly #options: LivePoolOptions;
   readonly #reload: ConfigReload | undefined;
   #config: RouterConfig;
+  readonly #clients: EndpointClients;
   #scraper: Scraper;
   readonly #probe: HealthProbe;
   readonly #models: ServedModels | undefined;
@@ -70,6 +71,7 @@ export class LivePool implements FrontPool {
     this.state = core;
     this.#options = options;
     this.#config = spec.config;
+    this.#clients = new EndpointClients(options.probeTimeoutMs, spec.access);
     this.#scraper = this.#startScraper();
     const readers = this.#readerOptions();
     this.#probe = startHealthProbe(readers);
@@ -160,10 +162,9 @@ export class LivePool implements FrontPool {
   }
 
   #readerOptions() {
-    const { clock, timeScale, probeTimeoutMs: timeoutMs, log } = this.#options;
+    const { clock, timeScale, log } = this.#options;
     const { core } = this;
-    const { access } = this.spec;
-    return { core, table: core.endpoints, clock, timeScale, timeoutMs, access, log };
+    return { core, table: core.endpoints, clients: this.#clients, clock, timeScale, log };
   }
 }
 

@@ -11,11 +11,13 @@ import {
   runningRequests,
   waitingQueueDepth,
 } from "../endpoints/numeric-attribute.ts";
-import { type EngineReader, vllmReader } from "./engine-metrics.ts";
+import { type ConsumedMetrics, type EngineReading, vllmReader } from "./engine-metrics.ts";
 
-function columnsReader(columns: readonly NumericAttribute[]): EngineReader {
-  return vllmReader({ columns, lora: false });
-}
+const readerOf = (consumes: ConsumedMetrics) => {
+  const reader = vllmReader(consumes);
+  return (text: string): EngineReading => reader(Buffer.from(text));
+};
+const columnsReader = (columns: readonly NumericAttribute[]) => readerOf({ columns, lora: false });
 
 const golden = [
   { file: "vllm-v1", waiting: 3, running: 12, usage: 0.4375, tokens: 16, blocks: 39_744 },
@@ -105,13 +107,13 @@ for (const { name, text, want } of [
   { name: "no maximum is unknown", text: lora("sql", "", "None", "1"), want: undefined },
 ]) {
   test(`engine-metrics: LoRA: ${name}`, () => {
-    assert.deepEqual(vllmReader({ columns: [], lora: true })(text).lora, want);
-    assert.equal(vllmReader({ columns: [], lora: false })(text).lora, undefined);
+    assert.deepEqual(readerOf({ columns: [], lora: true })(text).lora, want);
+    assert.equal(readerOf({ columns: [], lora: false })(text).lora, undefined);
   });
 }
 
 test("engine-metrics: LoRA: the adapters of vllm-v1", () => {
   const url = new URL("../../test/golden/metrics/vllm-v1.txt", import.meta.url);
-  const reading = vllmReader({ columns: [], lora: true })(readFileSync(url, "utf8"));
+  const reading = readerOf({ columns: [], lora: true })(readFileSync(url, "utf8"));
   assert.deepEqual(reading.lora, adapters(4, ["sql", "chat"], []));
 });

@@ -41,7 +41,7 @@ export interface EngineReading {
 }
 
 /** Turns an engine's exposition into columns. */
-export type EngineReader = (text: string) => EngineReading;
+export type EngineReader = (exposition: Buffer) => EngineReading;
 
 /** What of an engine's exposition some plugin consumes. */
 export interface ConsumedMetrics {
@@ -53,19 +53,19 @@ export interface ConsumedMetrics {
 export function vllmReader(consumed: ConsumedMetrics): EngineReader {
   const wanted = new Set(consumed.columns);
   const signals = VLLM_SIGNALS.filter(({ attribute }) => wanted.has(attribute));
-  return (text) => {
+  return (exposition) => {
     const values = new Map<NumericAttribute, number>();
     for (const signal of signals) {
-      const value = read(text, signal);
+      const value = read(exposition, signal);
       if (value !== undefined) values.set(signal.attribute, value);
     }
-    return { values, lora: consumed.lora ? readLora(text) : undefined };
+    return { values, lora: consumed.lora ? readLora(exposition) : undefined };
   };
 }
 
 /** vLLM leaves the series of earlier adapter sets standing: the one with the largest value is the last. */
-function readLora(text: string): LoraState | undefined {
-  const last = readSeries(text, VLLM_LORA).reduce<Series | undefined>(
+function readLora(exposition: Buffer): LoraState | undefined {
+  const last = readSeries(exposition, VLLM_LORA).reduce<Series | undefined>(
     (latest, next) => (latest === undefined || next.value >= latest.value ? next : latest),
     undefined,
   );
@@ -87,9 +87,9 @@ function namesOf(csv = ""): ReadonlySet<string> {
   );
 }
 
-function read(text: string, signal: EngineSignal): number | undefined {
+function read(exposition: Buffer, signal: EngineSignal): number | undefined {
   for (const name of signal.names) {
-    const series = latestSeries(readSeries(text, name));
+    const series = latestSeries(readSeries(exposition, name));
     if (series === undefined) continue;
     const labelText = signal.label === undefined ? undefined : (series.labels[signal.label] ?? "");
     const value = labelText === undefined ? series.value : numberOf(labelText);

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EndpointId } from "../core/brand.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
-import { EndpointClient, type EngineAccess } from "./endpoint-client.ts";
 
 /** An endpoint for as long as it keeps its slot and address. */
 export interface FollowedEndpoint {
   readonly slot: number;
   readonly id: EndpointId;
-  readonly client: EndpointClient;
+  /** `host:port`. */
+  readonly address: string;
+  /** Aborted when it is followed no longer. */
+  readonly signal: AbortSignal;
   /** Whether it is still in the table: what came over the wire meanwhile may be of a predecessor. */
   isCurrent(): boolean;
   /** Waits wall milliseconds, or until it is followed no longer. */
@@ -17,18 +19,13 @@ export interface FollowedEndpoint {
 /** What is done with each endpoint. */
 export interface FollowOptions {
   readonly table: EndpointTable;
-  /** Wall milliseconds that one request to an endpoint may take. */
-  readonly timeoutMs: number;
-  readonly access?: EngineAccess | undefined;
-  /** Port that is asked in place of the one that serves requests; 0 for that one. */
-  readonly port?: number;
   /** Runs once for each endpoint and is expected to end when `isCurrent` turns false. */
   follow(endpoint: FollowedEndpoint): Promise<void>;
 }
 
 /** Endpoints that are followed. */
 export interface Following {
-  /** Cuts all requests and waits for the loops to end. */
+  /** Aborts what is under way and waits for the loops to end. */
   close(): Promise<void>;
 }
 
@@ -38,7 +35,6 @@ const TABLE_POLL_MS = 100;
 interface Follower {
   readonly generation: number;
   readonly address: string;
-  readonly client: EndpointClient;
   readonly stop: AbortController;
   readonly done: Promise<void>;
 }
@@ -56,9 +52,8 @@ export function followEndpoints(options: FollowOptions): Following {
   const end = (slot: number, follower: Follower): void => {
     followers.delete(slot);
     follower.stop.abort();
-    const ended = follower.client.close().then(() => follower.done);
-    ending.add(ended);
-    void ended.finally(() => ending.delete(ended));
+    ending.add(follower.done);
+    void follower.done.finally(() => ending.delete(follower.done));
   };
   const look = (): void => {
     for (const [slot, follower] of followers) {
@@ -85,14 +80,12 @@ function begin(slot: number, options: FollowOptions): Follower {
   const { table } = options;
   const generation = table.generation(slot);
   const address = table.address(slot);
-  const { timeoutMs, access, port = 0 } = options;
-  const asked = port === 0 ? address : address.replace(/:\d+$/, `:${port}`);
-  const client = new EndpointClient(asked, timeoutMs, access);
   const stop = new AbortController();
   const done = options.follow({
     slot,
     id: table.id(slot),
-    client,
+    address,
+    signal: stop.signal,
     isCurrent: () =>
       !stop.signal.aborted && table.isPresent(slot) && table.generation(slot) === generation,
     pause: async (ms) => {
@@ -100,5 +93,5 @@ function begin(slot: number, options: FollowOptions): Follower {
       await sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
     },
   });
-  return { generation, address, client, stop, done };
+  return { generation, address, stop, done };
 }

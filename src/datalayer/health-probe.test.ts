@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { eventually } from "../../test/fixtures/eventually.ts";
 import { HttpEndpoint, keepingLog, storeOf } from "../../test/fixtures/http-endpoint.ts";
 import type { EndpointStore } from "../endpoints/endpoint-store.ts";
+import { EndpointClients } from "./endpoint-clients.ts";
 import { type HealthProbe, startHealthProbe } from "./health-probe.ts";
 
 const OK = { status: 200, body: "" };
@@ -91,7 +92,7 @@ function probing(store: EndpointStore): {
     },
     table: store,
     timeScale: 100,
-    timeoutMs: 100,
+    clients: new EndpointClients(100),
     clock: { nowMs: () => 0 },
     log,
   });

@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
-import type { EngineAccess } from "./endpoint-client.ts";
+import type { EndpointClients } from "./endpoint-clients.ts";
 import { FailureLog } from "./failure-log.ts";
 import { type FollowedEndpoint, followEndpoints } from "./follow-endpoints.ts";
 import { wallInterval } from "./wall-interval.ts";
@@ -17,9 +17,7 @@ export interface HealthProbeOptions {
   readonly table: EndpointTable;
   /** Engine seconds a wall second. */
   readonly timeScale: number;
-  /** Wall milliseconds that one probe may take. */
-  readonly timeoutMs: number;
-  readonly access?: EngineAccess | undefined;
+  readonly clients: EndpointClients;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -46,22 +44,18 @@ const JITTER_RATIO = 0.2;
  * dispatch took out after a connect error comes back by its next good probe.
  */
 export function startHealthProbe(options: HealthProbeOptions): HealthProbe {
-  const { table, timeoutMs, access } = options;
-  return followEndpoints({
-    table,
-    timeoutMs,
-    access,
-    follow: (endpoint) => probeLoop(endpoint, options),
-  });
+  const { table } = options;
+  return followEndpoints({ table, follow: (endpoint) => probeLoop(endpoint, options) });
 }
 
 async function probeLoop(endpoint: FollowedEndpoint, options: HealthProbeOptions): Promise<void> {
   const { core, table, clock, timeScale } = options;
-  const { slot } = endpoint;
+  const { slot, signal } = endpoint;
+  await using client = options.clients.open(endpoint.address);
   const failures = new FailureLog(options.log, "health", endpoint.id);
   while (endpoint.isCurrent()) {
     try {
-      await endpoint.client.get("/health");
+      await client.get("/health", signal);
       failures.succeeded();
     } catch (error) {
       if (endpoint.isCurrent()) failures.failed(error);

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { latestSeries, readSeries } from "./prometheus-text.ts";
+import { latestSeries, readSeries as readBytes, type Series } from "./prometheus-text.ts";
+
+function readSeries(text: string, name: string): readonly Series[] {
+  return readBytes(Buffer.from(text), name);
+}
 
 const lines: readonly (readonly [name: string, text: string, want: readonly unknown[]])[] = [
   ["no labels", "m 1", [[{}, 1, undefined]]],
@@ -50,6 +54,7 @@ const lines: readonly (readonly [name: string, text: string, want: readonly unkn
     'm\nm{a="x" 1\nm{a=x} 1\nm{a="x"} one\nm 0x10\nm{a="x\nm 7',
     [[{}, 7, undefined]],
   ],
+  ["lines that do not stand together", "m 1\nother 2\nm 3", [[{}, 1, undefined]]],
   ["nothing", "", []],
 ];
 

@@ -9,16 +9,23 @@ export interface Series {
 /**
  * Reads the series of one gauge or counter out of Prometheus text. The text is searched for the name
  * instead of being parsed line by line: an engine exposes thousands of lines and a router needs five.
- * Lines that are not well formed are skipped.
+ * A metric's lines stand together (the format's rule), so the search ends with them. Lines that are not
+ * well formed are skipped.
  */
-export function readSeries(text: string, name: string): readonly Series[] {
+export function readSeries(exposition: Buffer, name: string): readonly Series[] {
   const found: Series[] = [];
-  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + name.length)) {
-    if (!isLineStart(text, at)) continue;
-    const lineEnd = text.indexOf("\n", at);
-    const line = text.slice(at + name.length, lineEnd < 0 ? text.length : lineEnd);
-    const series = parseRest(line);
+  let at = exposition.indexOf(name, 0, "latin1");
+  while (at >= 0) {
+    const newline = exposition.indexOf(NEWLINE, at);
+    const lineEnd = newline < 0 ? exposition.length : newline;
+    const series = isLineStart(exposition, at)
+      ? parseRest(exposition.toString("utf8", at + name.length, lineEnd))
+      : undefined;
     if (series !== undefined) found.push(series);
+    at =
+      found.length === 0
+        ? exposition.indexOf(name, at + name.length, "latin1")
+        : nameAtLine(exposition, lineEnd + 1, name);
   }
   return found;
 }
@@ -37,10 +44,23 @@ export function latestSeries(
     );
 }
 
-function isLineStart(text: string, at: number): boolean {
+/** Where the name stands if the line that starts here begins with it, else -1. */
+function nameAtLine(exposition: Buffer, lineStart: number, name: string): number {
+  let at = lineStart;
+  while (isBlank(exposition[at])) at++;
+  return exposition.toString("latin1", at, at + name.length) === name ? at : -1;
+}
+
+function isLineStart(exposition: Buffer, at: number): boolean {
   let before = at - 1;
-  while (text[before] === " " || text[before] === "\t") before--;
-  return before < 0 || text[before] === "\n";
+  while (isBlank(exposition[before])) before--;
+  return before < 0 || exposition[before] === NEWLINE;
+}
+
+const NEWLINE = 0x0a;
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x09;
 }
 
 /** What follows the name: labels, value and timestamp. */

@@ -4,7 +4,8 @@ import { eventually } from "../../test/fixtures/eventually.ts";
 import { HttpEndpoint, keepingLog, storeOf } from "../../test/fixtures/http-endpoint.ts";
 import { endpointId } from "../core/brand.ts";
 import type { EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
-import { waitingQueueDepth } from "../endpoints/numeric-attribute.ts";
+import { inFlightRequests, waitingQueueDepth } from "../endpoints/numeric-attribute.ts";
+import { EndpointClients } from "./endpoint-clients.ts";
 import { type Scraper, startScraper } from "./scraper.ts";
 
 const WAITING = { status: 200, body: "vllm:num_requests_waiting 3\n" };
@@ -61,6 +62,34 @@ test("scraper: a dead endpoint does not hold the others up", async () => {
   assert.ok(samples.every((sample) => sample.slot === 1));
 });
 
+test("scraper: an endpoint at rest is scraped less often, until it is given work", async () => {
+  await using resting = await HttpEndpoint.start(() => WAITING);
+  await using busy = await HttpEndpoint.start(() => WAITING);
+  const store = storeOf([resting.address, busy.address]);
+  store.column(inFlightRequests)[1] = 1;
+  const { scraper } = scrape(store);
+  await eventually(() => busy.paths.length >= 30);
+  assert.ok(resting.paths.length < 15, `${resting.paths.length} against ${busy.paths.length}`);
+  store.column(inFlightRequests)[0] = 1;
+  const before = { resting: resting.paths.length, busy: busy.paths.length };
+  await eventually(() => busy.paths.length >= before.busy + 30);
+  await scraper.close();
+  assert.ok(resting.paths.length - before.resting > 15);
+});
+
+test("scraper: an endpoint whose metrics change is not at rest", async () => {
+  let waiting = 0;
+  await using changing = await HttpEndpoint.start(() => ({
+    status: 200,
+    body: `vllm:num_requests_waiting ${waiting++}\n`,
+  }));
+  await using still = await HttpEndpoint.start(() => WAITING);
+  const { scraper } = scrape(storeOf([changing.address, still.address]));
+  await eventually(() => changing.paths.length >= 30);
+  await scraper.close();
+  assert.ok(still.paths.length < 15);
+});
+
 test("scraper: endpoints are followed as they come, move and go", async () => {
   await using one = await HttpEndpoint.start(() => WAITING);
   await using two = await HttpEndpoint.start(() => WAITING);
@@ -109,7 +138,7 @@ function scrape(
     consumes: { columns: [waitingQueueDepth], lora: false },
     intervalMs: 50,
     timeScale: 10,
-    timeoutMs: options.timeoutMs ?? 5000,
+    clients: new EndpointClients(options.timeoutMs ?? 5000),
     // Each look at the clock is later than the one before.
     clock: { nowMs: () => ++nowMs },
     log,

@@ -1,14 +1,24 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
-import { DEFAULT_ENGINE_ACCESS, type EngineAccess } from "./endpoint-client.ts";
-import { type ConsumedMetrics, type EngineReader, vllmReader } from "./engine-metrics.ts";
+import { inFlightRequests } from "../endpoints/numeric-attribute.ts";
+import type { EndpointClients } from "./endpoint-clients.ts";
+import {
+  type ConsumedMetrics,
+  type EngineReader,
+  type EngineReading,
+  vllmReader,
+} from "./engine-metrics.ts";
 import { FailureLog } from "./failure-log.ts";
 import { type FollowedEndpoint, followEndpoints } from "./follow-endpoints.ts";
 import { wallInterval } from "./wall-interval.ts";
 
 /** Wall milliseconds within which a new endpoint is scraped for the first time. */
 const FIRST_WITHIN_MS = 200;
+
+/** An endpoint at rest is scraped each so many intervals; work sent to it is seen at the next one. */
+const INTERVALS_AT_REST = 5;
 
 /** Where samples go: `RouterCore` is one. */
 export interface MetricsPort {
@@ -25,9 +35,7 @@ export interface ScraperOptions {
   readonly intervalMs: number;
   /** Engine seconds a wall second. */
   readonly timeScale: number;
-  /** Wall milliseconds that one scrape may take. */
-  readonly timeoutMs: number;
-  readonly access?: EngineAccess | undefined;
+  readonly clients: EndpointClients;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -41,14 +49,11 @@ export interface Scraper {
 
 /** Keeps the columns of the table near what the engines expose; a failed scrape leaves the old values. */
 export function startScraper(options: ScraperOptions): Scraper {
-  const { table, timeoutMs, access } = options;
+  const { table } = options;
   const reader = vllmReader(options.consumes);
   const state = { failureCount: 0 };
   const following = followEndpoints({
     table,
-    timeoutMs,
-    access,
-    port: access?.metricsPort ?? 0,
     follow: (endpoint) => scrapeLoop(endpoint, reader, options, state),
   });
   return {
@@ -65,10 +70,12 @@ async function scrapeLoop(
   options: ScraperOptions,
   state: { failureCount: number },
 ): Promise<void> {
-  const { core, clock, intervalMs, timeScale, access = DEFAULT_ENGINE_ACCESS } = options;
-  const { metricsPath: path } = access;
+  const { core, clock, clients, intervalMs, timeScale } = options;
+  const { slot, signal } = endpoint;
   const wallMs = wallInterval(intervalMs, timeScale);
   const failures = new FailureLog(options.log, "scrape", endpoint.id);
+  const rest = new Rest(options.table, slot);
+  await using client = clients.openMetrics(endpoint.address);
   // Of a new endpoint nothing is known, so its first scrape is soon; a random second one then spreads
   // the endpoints over the interval.
   await endpoint.pause(Math.random() * Math.min(FIRST_WITHIN_MS, wallMs));
@@ -77,18 +84,47 @@ async function scrapeLoop(
     const startedWallMs = performance.now();
     const startedAtMs = clock.nowMs();
     try {
-      const { values, lora } = reader(await endpoint.client.get(path));
+      const reading = reader(await client.get(clients.metricsPath, signal));
+      const { values, lora } = reading;
       if (values.size === 0) throw new Error("no known metric in the answer");
-      if (endpoint.isCurrent()) {
-        core.metrics(endpoint.slot, { startedAtMs, values, lora }, clock.nowMs());
-      }
+      if (endpoint.isCurrent()) core.metrics(slot, { startedAtMs, values, lora }, clock.nowMs());
       failures.succeeded();
+      rest.seen(reading);
     } catch (error) {
       if (!endpoint.isCurrent()) return;
       state.failureCount++;
       failures.failed(error);
+      rest.seen(undefined);
     }
-    await endpoint.pause(Math.max(0, share * wallMs - (performance.now() - startedWallMs)));
+    do {
+      await endpoint.pause(Math.max(0, share * wallMs - (performance.now() - startedWallMs)));
+      share++;
+    } while (endpoint.isCurrent() && rest.lasts(share));
     share = 1;
+  }
+}
+
+/** Whether an endpoint does nothing: two readings are equal and this router sent it nothing since. */
+class Rest {
+  readonly #table: EndpointTable;
+  readonly #slot: number;
+  #last: EngineReading | undefined;
+  #isSame = false;
+
+  constructor(table: EndpointTable, slot: number) {
+    this.#table = table;
+    this.#slot = slot;
+  }
+
+  seen(reading: EngineReading | undefined): void {
+    this.#isSame = reading !== undefined && isDeepStrictEqual(reading, this.#last);
+    this.#last = reading;
+  }
+
+  /** Whether the scrape after so many intervals may be left out. */
+  lasts(intervals: number): boolean {
+    if (!this.#isSame || intervals > INTERVALS_AT_REST) return false;
+    const inFlight = this.#table.column(inFlightRequests)[this.#slot] ?? 0;
+    return !(inFlight > 0);
   }
 }

@@ -4,6 +4,7 @@ import { eventually } from "../../test/fixtures/eventually.ts";
 import { HttpEndpoint, keepingLog, storeOf } from "../../test/fixtures/http-endpoint.ts";
 import { endpointId } from "../core/brand.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
+import { EndpointClients } from "./endpoint-clients.ts";
 import { type ServedModels, startServedModels } from "./served-models.ts";
 
 test("served-models: the models of all endpoints once they are ready, until they are gone", async () => {
@@ -79,5 +80,8 @@ function watching(table: EndpointTable): {
   readonly log: ReturnType<typeof keepingLog>;
 } {
   const log = keepingLog();
-  return { log, models: startServedModels({ table, timeScale: 100, timeoutMs: 5000, log }) };
+  return {
+    log,
+    models: startServedModels({ table, timeScale: 100, clients: new EndpointClients(5000), log }),
+  };
 }

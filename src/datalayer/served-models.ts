@@ -1,6 +1,6 @@
 import type { Log } from "../core/log.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
-import type { EngineAccess } from "./endpoint-client.ts";
+import type { EndpointClients } from "./endpoint-clients.ts";
 import { FailureLog } from "./failure-log.ts";
 import { type FollowedEndpoint, followEndpoints } from "./follow-endpoints.ts";
 import { wallInterval } from "./wall-interval.ts";
@@ -10,9 +10,7 @@ export interface ServedModelsOptions {
   readonly table: EndpointTable;
   /** Engine seconds a wall second. */
   readonly timeScale: number;
-  /** Wall milliseconds that one request may take. */
-  readonly timeoutMs: number;
-  readonly access?: EngineAccess | undefined;
+  readonly clients: EndpointClients;
   readonly log: Log;
 }
 
@@ -34,7 +32,7 @@ const ID_CHARACTERS_MAX = 256;
 
 /** Asks ready endpoints for `GET /v1/models`, for pools whose models no manifest names. */
 export function startServedModels(options: ServedModelsOptions): ServedModels {
-  const { table, timeoutMs, access } = options;
+  const { table } = options;
   const idsByEndpoint = new Map<FollowedEndpoint, readonly string[]>();
   let union: ReadonlySet<string> = new Set();
   const set = (endpoint: FollowedEndpoint, ids: readonly string[] | undefined): void => {
@@ -44,8 +42,6 @@ export function startServedModels(options: ServedModelsOptions): ServedModels {
   };
   const following = followEndpoints({
     table,
-    timeoutMs,
-    access,
     async follow(endpoint) {
       await askLoop(endpoint, options, (ids) => set(endpoint, ids));
       set(endpoint, undefined);
@@ -61,11 +57,12 @@ async function askLoop(
 ): Promise<void> {
   const { table, timeScale } = options;
   const failures = new FailureLog(options.log, "models", endpoint.id);
+  await using client = options.clients.open(endpoint.address);
   while (endpoint.isCurrent()) {
     let waitMs = RETRY_MS;
     if (table.isReady(endpoint.slot)) {
       try {
-        const ids = modelIds(await endpoint.client.get("/v1/models"));
+        const ids = modelIds(await client.get("/v1/models", endpoint.signal));
         if (endpoint.isCurrent()) set(ids);
         failures.succeeded();
         waitMs = INTERVAL_MS;
@@ -78,8 +75,8 @@ async function askLoop(
 }
 
 /** Ids of OpenAI's model list; throws for another shape. */
-function modelIds(text: string): readonly string[] {
-  const list: unknown = JSON.parse(text);
+function modelIds(answer: Buffer): readonly string[] {
+  const list: unknown = JSON.parse(answer.toString());
   if (!isRecord(list) || !Array.isArray(list["data"])) throw new Error("not a list of models");
   const ids = list["data"].flatMap((model: unknown) =>
     isRecord(model) && typeof model["id"] === "string" ? [model["id"]] : [],
