@@ -3,7 +3,7 @@ import process from "node:process";
 /** Columns of the bar itself. */
 const WIDTH = 30;
 
-/** A bar on the error stream of a terminal; elsewhere nothing is written. */
+/** A bar on the error stream of a terminal; elsewhere one line says how much work begins. */
 export class ProgressBar {
   readonly #label: string;
   #done = 0;
@@ -16,13 +16,14 @@ export class ProgressBar {
   /** More work is known of. */
   expect(count: number): void {
     this.#total += count;
-    this.#draw();
+    if (process.stderr.isTTY) this.#draw();
+    else process.stderr.write(`${this.#label}: ${count} runs\n`);
   }
 
   /** One piece is done. */
   advance(): void {
     this.#done++;
-    this.#draw();
+    if (process.stderr.isTTY) this.#draw();
   }
 
   /** Leaves the line empty. */
@@ -31,7 +32,6 @@ export class ProgressBar {
   }
 
   #draw(): void {
-    if (!process.stderr.isTTY) return;
     const filled = this.#total === 0 ? 0 : Math.floor((this.#done / this.#total) * WIDTH);
     const bar = "█".repeat(filled) + "░".repeat(WIDTH - filled);
     process.stderr.write(`\r\u001b[K${this.#label} ${bar} ${this.#done}/${this.#total}`);

@@ -111,8 +111,9 @@ test("compare: Ctrl-C prints what there is and exits 130", async () => {
   const command = ["src/cli/main.ts", ...FILES, "--sweep", "full", "--seeds", "20"];
   const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "pipe"] });
   const out = text(child.stdout);
-  // Long enough to have begun, far too short to be over: the whole takes many minutes.
-  setTimeout(() => child.kill("SIGINT"), 3000);
+  // As soon as it has begun: the whole would take many minutes.
+  await once(child.stderr, "data");
+  child.kill("SIGINT");
   const [code] = await once(child, "close");
   assert.equal(code, 130);
   const printed = await out;
