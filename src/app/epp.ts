@@ -9,9 +9,9 @@ import { type ExtProcFront, startExtProc } from "../front/extproc/start-extproc.
 import type { ConfigSource } from "./config-reload.ts";
 import { durationMs, isOn, quantityBytes } from "./epp-flag-values.ts";
 import type { EppFlags } from "./epp-flags.ts";
-import { type EppIdentity, followIdentity, readIdentity } from "./epp-tls.ts";
 import { DEFAULT_ROUTER_OPTIONS, type RouterOptions } from "./router-options.ts";
 import type { LivePool } from "./router-pool.ts";
+import { followIdentity, readIdentity, type ServerIdentity } from "./server-identity.ts";
 import { type FrontParts, type OpenFront, type Router, startRouter } from "./start-router.ts";
 
 /** What `epp` was asked for. */
@@ -33,7 +33,7 @@ export interface RunningEpp {
   readonly healthPort: number;
   readonly metricsPort: number;
   /** Where the certificate is from; undefined in plaintext. */
-  readonly certificate: EppIdentity["origin"] | undefined;
+  readonly certificate: ServerIdentity["origin"] | undefined;
   readonly endpoints: readonly EndpointSpec[];
   readonly router: Router;
   /** Health turns NOT_SERVING, exchanges under way end, everything closes. */
@@ -114,7 +114,7 @@ export async function startEpp(settings: EppSettings): Promise<RunningEpp> {
 function openExtProc(
   parts: FrontParts,
   flags: EppFlags,
-  identity: EppIdentity | undefined,
+  identity: ServerIdentity | undefined,
 ): Promise<ExtProcFront> {
   const { given } = flags;
   const pool = parts.pools[0] as LivePool;

@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { KvEvent } from "../core/kv-event.ts";
 import type { Log } from "../core/log.ts";
+import { DEFAULT_LEGS_SETTINGS } from "../dispatch/legs/legs-settings.ts";
 import { type EngineServer, startEngineServer } from "../engine-server/start-engine-server.ts";
 import { type Sidecar, startSidecar } from "../sidecar/start-sidecar.ts";
 import type { EngineAddress } from "./engine-host-protocol.ts";
@@ -83,9 +84,8 @@ export class HostedEngine {
       this.#sidecar = await startSidecar({
         host,
         port: this.#sidecarPort,
-        engineUrl: `http://${this.#server.address}`,
-        connector: "nixlv2",
-        prefillFallback,
+        engine: engineAt(this.#server.address),
+        legs: { ...DEFAULT_LEGS_SETTINGS, fallback: prefillFallback },
         clock,
         timeScale,
         log,
@@ -97,4 +97,9 @@ export class HostedEngine {
       this.#settings.onKvEvents(this.#plan.name, [{ kind: "cleared" }]);
     }
   }
+}
+
+function engineAt(address: string): { host: string; port: number } {
+  const at = address.lastIndexOf(":");
+  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) };
 }

@@ -19,6 +19,12 @@ export interface UpstreamOptions {
   readonly connectionsPerEndpoint: number;
 }
 
+/** How an endpoint that speaks TLS is reached. */
+export interface UpstreamTls {
+  /** Whether its certificate must be one that this machine trusts. */
+  readonly isVerifying: boolean;
+}
+
 /** One request for an engine. */
 export interface UpstreamRequest {
   /** `host:port`. */
@@ -28,6 +34,8 @@ export interface UpstreamRequest {
   /** Name, value, name, value …; host and length are not among them. */
   readonly headers: string[];
   readonly body: Uint8Array | Readable | undefined;
+  /** Plain HTTP without it. */
+  readonly tls?: UpstreamTls | undefined;
 }
 
 /** Status and headers of an answer. */
@@ -82,20 +90,18 @@ export class Upstream {
   }
 
   send(request: UpstreamRequest, sink: UpstreamSink): UpstreamCall {
-    const lane = this.#laneOf(request.address);
+    const lane = this.#laneOf(request);
     const call = new Call(request, sink, (wasActive) => this.#leave(lane, call, wasActive));
     lane.waiting.add(call);
     this.#startWaiting(lane);
     return call;
   }
 
-  /** Closes the pool of an address once its requests have ended. */
+  /** Closes the pools of an address once their requests have ended. */
   forget(address: string): void {
-    const pool = this.#lanes.get(address)?.pool;
-    if (pool === undefined) return;
-    this.#lanes.delete(address);
-    this.#closing.add(pool);
-    pool.close(() => this.#closing.delete(pool));
+    for (const tls of [undefined, { isVerifying: true }, { isVerifying: false }]) {
+      this.#forgetLane(laneKey({ address, tls }));
+    }
   }
 
   /** Closes all connections; requests under way fail. */
@@ -105,16 +111,27 @@ export class Upstream {
     await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
-  #laneOf(address: string): Lane {
-    const known = this.#lanes.get(address);
+  #forgetLane(key: string): void {
+    const pool = this.#lanes.get(key)?.pool;
+    if (pool === undefined) return;
+    this.#lanes.delete(key);
+    this.#closing.add(pool);
+    pool.close(() => this.#closing.delete(pool));
+  }
+
+  #laneOf(request: UpstreamRequest): Lane {
+    const { address, tls } = request;
+    const key = laneKey(request);
+    const known = this.#lanes.get(key);
     if (known !== undefined) return known;
     const oldest = this.#lanes.size < MAX_ADDRESSES ? undefined : this.#lanes.keys().next().value;
-    if (oldest !== undefined) this.forget(oldest);
-    const pool = new Pool(`http://${address}`, {
+    if (oldest !== undefined) this.#forgetLane(oldest);
+    const pool = new Pool(`${tls === undefined ? "http" : "https"}://${address}`, {
       allowH2: false,
       pipelining: 1,
       connections: this.#options.connectionsPerEndpoint,
       connectTimeout: this.#options.connectTimeoutMs,
+      ...(tls === undefined ? {} : { connect: { rejectUnauthorized: tls.isVerifying } }),
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       // Deadlines are the exchange's: the client's defaults of 300 s cut long prefills.
@@ -122,7 +139,7 @@ export class Upstream {
       bodyTimeout: 0,
     });
     const lane = { pool, activeCount: 0, isStarting: false, waiting: new Set<Call>() };
-    this.#lanes.set(address, lane);
+    this.#lanes.set(key, lane);
     return lane;
   }
 
@@ -149,6 +166,12 @@ export class Upstream {
     if (wasActive) lane.activeCount--;
     this.#startWaiting(lane);
   }
+}
+
+/** Connections of one kind to one address. */
+function laneKey({ address, tls }: Pick<UpstreamRequest, "address" | "tls">): string {
+  if (tls === undefined) return address;
+  return tls.isVerifying ? `${address} verified` : `${address} unverified`;
 }
 
 class Call implements UpstreamCall, UndiciDispatcher.DispatchHandler {

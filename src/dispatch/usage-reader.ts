@@ -33,10 +33,11 @@ export function readUsage(json: Uint8Array): Usage | undefined {
   );
   const usage = recordOf(JSON.parse(text));
   if (usage === undefined) return undefined;
-  const details = recordOf(usage["prompt_tokens_details"]);
+  // `/v1/responses` and `/v1/messages` say input and output.
+  const details = recordOf(usage["prompt_tokens_details"] ?? usage["input_tokens_details"]);
   return {
-    promptTokens: countOf(usage["prompt_tokens"]),
-    completionTokens: countOf(usage["completion_tokens"]),
+    promptTokens: countOf(usage["prompt_tokens"] ?? usage["input_tokens"]),
+    completionTokens: countOf(usage["completion_tokens"] ?? usage["output_tokens"]),
     cachedTokens: countOf(details?.["cached_tokens"]),
   };
 }

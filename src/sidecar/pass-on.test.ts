@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { noLog } from "../core/log.ts";
+import { DEFAULT_LEGS_SETTINGS } from "../dispatch/legs/legs-settings.ts";
 import { startSidecar } from "./start-sidecar.ts";
 
 const UPLOAD = "POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
@@ -27,9 +28,8 @@ async function uploadTo(
   const sidecar = await startSidecar({
     host: "127.0.0.1",
     port: 0,
-    engineUrl: `http://127.0.0.1:${(engine.address() as AddressInfo).port}`,
-    connector: "nixlv2",
-    prefillFallback: "decode",
+    engine: { host: "127.0.0.1", port: (engine.address() as AddressInfo).port },
+    legs: DEFAULT_LEGS_SETTINGS,
     clock: { nowMs: () => 0 },
     timeScale: 1,
     log: noLog,

@@ -1,114 +1,24 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type ServerResponse,
-} from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { test } from "node:test";
 import { request as send, type Dispatcher as Undici } from "undici";
-import { noLog } from "../core/log.ts";
-import { type Sidecar, type SidecarOptions, startSidecar } from "./start-sidecar.ts";
-
-const CHAT = "/v1/chat/completions";
-const PD = "x-switchyard-pd";
-const HANDLE = '{"do_remote_prefill":true,"remote_block_ids":[9007199254740993,2],"new":[[]]}';
-const PREFILLED = `{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4}},"kv_transfer_params":${HANDLE}}`;
-const BODY = '{"seed":9007199254740993,"max_tokens":64,"messages":[]}';
-
-interface Received {
-  readonly path: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-type Answer = (response: ServerResponse, received: Received) => void;
-
-class Engine implements AsyncDisposable {
-  readonly received: Received[] = [];
-  readonly sockets = new Set<Socket>();
-  readonly #server;
-
-  constructor(answer: Answer) {
-    const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-      const body = (await buffer(request)).toString();
-      const received = { path: request.url ?? "", headers: request.headers, body };
-      this.received.push(received);
-      answer(response, received);
-    };
-    this.#server = createServer((request, response) => {
-      serve(request, response).catch(() => response.destroy());
-    });
-    this.#server.on("connection", (socket) => this.sockets.add(socket));
-  }
-
-  static async start(answer: Answer): Promise<Engine> {
-    const engine = new Engine(answer);
-    engine.#server.listen(0, "127.0.0.1");
-    await once(engine.#server, "listening");
-    return engine;
-  }
-
-  get address(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-}
-
-const json =
-  (text: string, status = 200, headers: Record<string, string> = {}): Answer =>
-  (response) => {
-    response.writeHead(status, { "content-type": "application/json", ...headers }).end(text);
-  };
-const prefilled = json(PREFILLED);
-const decoded = json('{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":8}}}');
-
-async function deadAddress(): Promise<string> {
-  await using engine = await Engine.start(decoded);
-  return engine.address;
-}
-
-async function sidecarTo(
-  engine: string,
-  options: Partial<SidecarOptions> = {},
-): Promise<Sidecar & AsyncDisposable> {
-  const sidecar = await startSidecar({
-    host: "127.0.0.1",
-    port: 0,
-    engineUrl: `http://${engine}`,
-    connector: "nixlv2",
-    prefillFallback: "decode",
-    clock: { nowMs: () => performance.now() },
-    timeScale: 1,
-    log: noLog,
-    ...options,
-  });
-  return { ...sidecar, [Symbol.asyncDispose]: () => sidecar.close() };
-}
-
-function ask(
-  sidecar: Sidecar,
-  prefill: string | string[],
-  options: { path?: string; body?: string } = {},
-): Promise<Undici.ResponseData> {
-  return send(`http://${sidecar.address}${options.path ?? CHAT}`, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      "x-prefiller-host-port": prefill,
-      "x-request-id": "abc",
-      "x-switchyard-pd": "outcome=local",
-    },
-    body: options.body ?? BODY,
-  });
-}
+import {
+  type Answer,
+  ask,
+  BODY,
+  CHAT,
+  deadAddress,
+  decoded,
+  Engine,
+  HANDLE,
+  json,
+  PD,
+  prefilled,
+  sidecarTo,
+} from "./sidecar-rig.test.ts";
 
 const factsOf = (answer: Undici.ResponseData): string =>
   String(answer.headers[PD]).replace(/prefill-ms=[\d.]+/, "prefill-ms=N");
@@ -243,10 +153,9 @@ for (const { name, answer: prefillAnswer, reason, status } of faults) {
     await using decode = await Engine.start(decoded);
     const badAddress = prefillAnswer === undefined ? await deadAddress() : bad.address;
     const prefillTimeoutMs = reason === "timeout" ? 50 : 10_000;
-    await using lenient = await sidecarTo(decode.address, { prefillTimeoutMs });
+    await using lenient = await sidecarTo(decode.address, { legs: { prefillTimeoutMs } });
     await using strict = await sidecarTo(decode.address, {
-      prefillTimeoutMs,
-      prefillFallback: "error",
+      legs: { prefillTimeoutMs, fallback: "error" },
     });
 
     // The good endpoint must not be slower than the limit that the silent one runs into.

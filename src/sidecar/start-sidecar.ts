@@ -1,186 +1,141 @@
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { PassThrough } from "node:stream";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Clock } from "../core/clock.ts";
 import { invariant } from "../core/invariant.ts";
 import type { Log } from "../core/log.ts";
 import { wallLimitMs } from "../dispatch/deadline.ts";
-import { forwardedHeaders, headerText } from "../dispatch/headers.ts";
-import { Upstream } from "../dispatch/upstream.ts";
-import { relayEngine } from "./engine-relay.ts";
-import { parseHostPorts } from "./host-ports.ts";
-import { BodyReader } from "./read-body.ts";
-import { refuse } from "./refuse.ts";
-import { type PrefillFallback, serveTwoLegs, type TwoLegsContext } from "./two-legs.ts";
+import type { LegsSettings } from "../dispatch/legs/legs-settings.ts";
+import { Upstream, type UpstreamTls } from "../dispatch/upstream.ts";
+import type { SidecarObserver } from "./sidecar-observer.ts";
+import { type Rank, SidecarRoutes } from "./sidecar-routes.ts";
 
-const SPLIT_PATHS = ["/v1/chat/completions", "/v1/completions"];
-const PREFILL_HEADER = "x-prefiller-host-port";
-const MAX_BODY_BYTES = 64 * 1024 * 1024;
-const MAX_TOTAL_BODY_BYTES = 1024 * 1024 * 1024;
 const MAX_CONNECTIONS = 4096;
-// llm-d's sidecar keeps as many connections a host; ours queues what comes beyond.
-const CONNECTIONS_PER_ENGINE = 2048;
 const CONNECT_TIMEOUT_MS = 10_000;
-const PREFILL_TIMEOUT_MS = 30_000;
+
+/** Connections to one engine unless set: llm-d's sidecar keeps as many a host; ours queues what comes beyond. */
+export const CONNECTIONS_PER_ENGINE = 2048;
+
+/** A server's certificate and key, PEM. */
+export interface SidecarIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
 
 /** How a decode-side proxy is run. */
 export interface SidecarOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** The decode engine, such as `http://127.0.0.1:8200`. */
-  readonly engineUrl: string;
-  /** How the two engines hand over blocks. */
-  readonly connector: "nixlv2";
-  readonly prefillFallback: PrefillFallback;
-  /** Engine milliseconds that one prefill endpoint gets; 30 s unless set. */
-  readonly prefillTimeoutMs?: number;
-  /** Which `host:port` may be asked for prefill; without it every one may. */
+  readonly engine: {
+    readonly host: string;
+    readonly port: number;
+    readonly tls?: UpstreamTls | undefined;
+  };
+  /** Ranks of the engine: each has a listener of its own, at the next port, and a port of the engine. */
+  readonly rankCount?: number;
+  readonly legs: LegsSettings;
+  /** Asks the prefill endpoints that a request names in an order that is drawn, not in theirs. */
+  readonly isSampling?: boolean;
+  /** Which `host:port` may be asked for prefill, asked anew for each request; without it every one may. */
   readonly isPrefillAllowed?: ((hostPort: string) => boolean) | undefined;
+  readonly connectionsPerEngine?: number;
+  /** Plain HTTP without it. */
+  readonly tls?: (SidecarIdentity & { readonly minVersion: "TLSv1.2" | "TLSv1.3" }) | undefined;
   readonly clock: Clock;
   /** Engine seconds per wall second. */
   readonly timeScale: number;
   readonly log: Log;
+  readonly observer?: SidecarObserver;
 }
 
 /** A running decode-side proxy. */
 export interface Sidecar {
-  /** `host:port` that it listens on. */
+  /** `host:port` of the first rank. */
   readonly address: string;
+  /** Ports of all ranks in their order. */
+  readonly ports: readonly number[];
+  /** Takes up another certificate for connections to come. */
+  useTls(identity: SidecarIdentity): void;
   /** Cuts everything under way. */
   close(): Promise<void>;
   /** Takes no new connection and waits for what is under way. */
   drain(): Promise<void>;
 }
 
-/** Starts the proxy; it listens when the promise resolves. */
+/** Starts the proxy; it listens when the promise resolves, and nothing does when it rejects. */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
-  const engine = new URL(options.engineUrl);
-  invariant(engine.protocol === "http:", "the engine is reached by http");
+  const { clock, timeScale, legs: settings, engine, host } = options;
   const upstream = new Upstream({
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    connectionsPerEndpoint: CONNECTIONS_PER_ENGINE,
+    connectionsPerEndpoint: options.connectionsPerEngine ?? CONNECTIONS_PER_ENGINE,
   });
-  const { clock, log, timeScale, prefillFallback } = options;
-  const timeoutMs = options.prefillTimeoutMs ?? PREFILL_TIMEOUT_MS;
-  const routes = new Routes(options, {
-    upstream,
-    clock,
-    log,
-    engineAddress: engine.port === "" ? `${engine.hostname}:80` : engine.host,
-    prefillFallback,
-    prefillTimeoutMs: wallLimitMs(timeoutMs, timeScale),
-  });
-
+  const prefillTimeoutWallMs = wallLimitMs(settings.prefillTimeoutMs, timeScale);
+  const routes = new SidecarRoutes(options, { upstream, clock, prefillTimeoutWallMs, settings });
+  const servers: Listener[] = [];
   let isDraining = false;
-  const server = createServer((request, response) => {
-    if (isDraining) response.setHeader("connection", "close");
-    routes.serve(request, response).catch((error: unknown) => {
-      log.error("sidecar-failed", { message: String(error) });
-      request.socket.destroy();
-    });
-  });
-  server.maxConnections = MAX_CONNECTIONS;
-  server.listen(options.port, options.host);
-  await once(server, "listening");
+  const close = async (): Promise<void> => {
+    const areClosed = servers.map((server) => closed(server));
+    for (const server of servers) server.closeAllConnections();
+    await Promise.all([...areClosed, upstream.close()]);
+  };
+  try {
+    for (let index = 0; index < (options.rankCount ?? 1); index++) {
+      const rank = { engineAddress: `${engine.host}:${engine.port + index}` };
+      const server = listener(options, routes, rank, () => isDraining);
+      server.listen(options.port === 0 ? 0 : options.port + index, host);
+      await once(server, "listening");
+      servers.push(server);
+      routes.add(portOf(server), rank);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const [first] = servers;
+  invariant(first !== undefined, "a sidecar has at least one rank");
   return {
-    address: addressOf(server),
+    address: addressOf(first),
+    ports: servers.map(portOf),
+    useTls(identity) {
+      for (const server of servers) {
+        if ("setSecureContext" in server) server.setSecureContext(identity);
+      }
+    },
     async drain() {
       isDraining = true;
-      await closed(server);
+      await Promise.all(servers.map((server) => closed(server)));
       await upstream.close();
     },
-    async close() {
-      const isClosed = closed(server);
-      server.closeAllConnections();
-      await Promise.all([isClosed, upstream.close()]);
-    },
+    close,
   };
 }
 
-class Routes {
-  readonly #options: SidecarOptions;
-  readonly #context: TwoLegsContext;
-  readonly #bodies = new BodyReader({
-    maxBodyBytes: MAX_BODY_BYTES,
-    maxTotalBytes: MAX_TOTAL_BODY_BYTES,
-  });
+type Listener = Server | TlsServer;
 
-  constructor(options: SidecarOptions, context: TwoLegsContext) {
-    this.#options = options;
-    this.#context = context;
-  }
-
-  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const header = headerText(request.headers, PREFILL_HEADER) ?? "";
-    const path = request.url?.split("?", 1)[0] ?? "";
-    const isSplit = request.method === "POST" && SPLIT_PATHS.includes(path);
-    const endpoints = isSplit ? parseHostPorts(header) : [];
-    if (endpoints === undefined) {
-      const message = `${PREFILL_HEADER} must be a list of at most 16 host:port`;
-      return refuse(response, 400, "invalid_request_error", message);
-    }
-    if (endpoints.length === 0) return this.#passOn(request, response);
-    const { isPrefillAllowed = () => true } = this.#options;
-    const allowed = endpoints.filter((endpoint) => isPrefillAllowed(endpoint));
-    if (allowed.length === 0) {
-      return refuse(response, 403, "invalid_request_error", "prefill endpoint is not allowed");
-    }
-    return this.#split(request, response, allowed);
-  }
-
-  async #split(
-    request: IncomingMessage,
-    response: ServerResponse,
-    endpoints: readonly string[],
-  ): Promise<void> {
-    const read = await this.#bodies.read(request);
-    switch (read.kind) {
-      case "gone":
-        return;
-      case "too-large":
-        response.setHeader("connection", "close");
-        return refuse(response, 413, "invalid_request_error", "the body exceeds 64 MiB");
-      case "overloaded":
-        response.setHeader("connection", "close");
-        return refuse(response, 503, "overloaded", "too many bytes are buffered");
-      case "body":
-        break;
-    }
-    const requestId = headerText(request.headers, "x-request-id") ?? randomUUID();
-    const { bytes: body } = read;
-    try {
-      await serveTwoLegs({ request, response, requestId, body, endpoints }, this.#context);
-    } finally {
-      read.release();
-    }
-  }
-
-  /**
-   * Everything else goes to the own engine as it comes, `/health` too: a dead engine looks dead.
-   */
-  async #passOn(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { upstream, log, engineAddress } = this.#context;
-    const { method = "GET", url = "/", headers: received } = request;
-    const length = received["content-length"];
-    const hasBody = received["transfer-encoding"] !== undefined || Number(length ?? 0) > 0;
-    // The upstream client destroys a body that it did not need whole; the server is still to read the
-    // client's request to its end.
-    const body = hasBody ? request.pipe(new PassThrough()) : undefined;
-    const changes = new Map(hasBody && length !== undefined ? [["content-length", length]] : []);
-    const headers = forwardedHeaders(received, changes);
-    const passed = { address: engineAddress, method, path: url, headers, body };
-    await relayEngine({ upstream, log, response, request: passed, pd: undefined });
-    body?.destroy();
-  }
+function listener(
+  { tls, log }: SidecarOptions,
+  routes: SidecarRoutes,
+  rank: Rank,
+  isDraining: () => boolean,
+): Listener {
+  const serve: RequestListener = (request, response) => {
+    if (isDraining()) response.setHeader("connection", "close");
+    routes.serve(request, response, rank).catch((error: unknown) => {
+      log.error("sidecar-failed", { message: String(error) });
+      request.socket.destroy();
+    });
+  };
+  const server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve);
+  server.maxConnections = MAX_CONNECTIONS;
+  return server;
 }
 
 /**
  * Idle connections are closed as they fall idle, so that waiting for the server means waiting for
  * work.
  */
-async function closed(server: Server): Promise<void> {
+async function closed(server: Listener): Promise<void> {
   const isClosed = once(server, "close");
   server.close();
   const sweep = setInterval(() => server.closeIdleConnections(), 100);
@@ -188,7 +143,13 @@ async function closed(server: Server): Promise<void> {
   clearInterval(sweep);
 }
 
-function addressOf(server: Server): string {
+function portOf(server: Listener): number {
+  const address = server.address();
+  invariant(typeof address === "object" && address !== null, "a listening server has an address");
+  return address.port;
+}
+
+function addressOf(server: Listener): string {
   const address = server.address();
   invariant(typeof address === "object" && address !== null, "a listening server has an address");
   const host = address.family === "IPv6" ? `[${address.address}]` : address.address;

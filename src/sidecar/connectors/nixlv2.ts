@@ -1,60 +1,45 @@
 import { findJsonMember, type JsonMembers, readJsonMembers } from "../../request/json-members.ts";
 import { applyEdits, editMembers } from "../../request/span-edit.ts";
+import type { Connector, DecodeLeg } from "./connector.ts";
+import { oneTokenBody } from "./one-token.ts";
 
 // llm-d's `nixlv2` connector and vLLM's NixlConnector: what asks an engine to keep the prompt's
-// blocks.
+// blocks. They are kept only for a request that ends by `length`, after its one token.
 const HOLD_BLOCKS =
   '{"do_remote_decode":true,"do_remote_prefill":false,"remote_engine_id":null,' +
   '"remote_block_ids":null,"remote_host":null,"remote_port":null}';
 
-// One token by `length`: vLLM keeps the blocks only then. It refuses a `min_tokens` above the
-// limit.
-const PREFILL_CHANGES: ReadonlyMap<string, string | undefined> = new Map([
-  ["kv_transfer_params", HOLD_BLOCKS],
-  ["stream", "false"],
-  ["stream_options", undefined],
-  ["max_tokens", "1"],
-  ["max_completion_tokens", "1"],
-  ["min_tokens", "1"],
-]);
+/** vLLM's NixlConnector: the prefill engine's `kv_transfer_params` go to the decode engine as they are. */
+export const nixlv2: Connector = {
+  split({ body, path }) {
+    const object = readJsonMembers(body);
+    if (object === undefined) return undefined;
+    return {
+      kind: "sequential",
+      trial: undefined,
+      prefill: oneTokenBody(body, object, path, [["kv_transfer_params", HOLD_BLOCKS]]),
+      local: body,
+      decode: (answer) => decodeLeg(answer, body, object),
+    };
+  },
+};
 
-/** What the prefill engine's answer hands over. */
-export interface PrefillHandle {
-  /** The JSON object as the engine wrote it; undefined when it kept no blocks. */
-  readonly kvTransferParams: Uint8Array | undefined;
-  /** Blocks named in it; null when it names none. */
-  readonly blockCount: number | null;
-}
-
-/** The client's body as the prefill leg sends it; undefined when the body is no JSON object. */
-export function prefillBody(body: Uint8Array): Uint8Array | undefined {
-  const object = readJsonMembers(body);
-  return object && applyEdits(body, editMembers(object, PREFILL_CHANGES));
-}
-
-/**
- * The client's body with the handle in it, or with null for an engine that is to compute all
- * itself.
- */
-export function decodeBody(
+/** An engine that kept no blocks gives no object: null then lets the decode engine compute all. */
+function decodeLeg(
+  answer: Uint8Array,
   body: Uint8Array,
-  kvTransferParams: Uint8Array | undefined,
-): Uint8Array | undefined {
-  const object = readJsonMembers(body);
-  const text = kvTransferParams === undefined ? "null" : new TextDecoder().decode(kvTransferParams);
-  return object && applyEdits(body, editMembers(object, new Map([["kv_transfer_params", text]])));
-}
-
-/** Reads the handle of a prefill answer; undefined when the answer is no JSON object. */
-export function prefillHandle(answer: Uint8Array): PrefillHandle | undefined {
+  object: JsonMembers,
+): DecodeLeg | undefined {
   const top = readJsonMembers(answer);
   if (top === undefined) return undefined;
-  const params = findJsonMember(top, "kv_transfer_params");
-  const object = params && readJsonMembers(answer, params.valueStart, params.valueEnd);
-  if (object === undefined) return { kvTransferParams: undefined, blockCount: null };
+  const member = findJsonMember(top, "kv_transfer_params");
+  const params = member && readJsonMembers(answer, member.valueStart, member.valueEnd);
+  const text = params && new TextDecoder().decode(answer.subarray(params.start, params.end));
+  const changes = new Map([["kv_transfer_params", text ?? "null"]]);
   return {
-    kvTransferParams: answer.subarray(object.start, object.end),
-    blockCount: blockCountOf(answer, object),
+    body: applyEdits(body, editMembers(object, changes)),
+    hasBlocks: params !== undefined,
+    blockCount: params === undefined ? null : blockCountOf(answer, params),
   };
 }
 

@@ -1,7 +1,10 @@
-import { eventSpan, SseLines } from "../dispatch/sse-lines.ts";
-import { mayHoldUsage, readUsage } from "../dispatch/usage-reader.ts";
-import { findJsonMember, readJsonMembers } from "../request/json-members.ts";
-import { applyEdits, editMembers } from "../request/span-edit.ts";
+import { findJsonMember, readJsonMembers } from "../../request/json-members.ts";
+import { applyEdits, editMembers } from "../../request/span-edit.ts";
+import { eventSpan, SseLines } from "../sse-lines.ts";
+import { mayHoldUsage, readUsage } from "../usage-reader.ts";
+
+// Of completions and of `/v1/responses`.
+const DETAILS = ["prompt_tokens_details", "input_tokens_details"] as const;
 
 /**
  * An answer with the cached tokens that the client is to see, and those that the decode engine
@@ -23,12 +26,17 @@ export function rewriteCachedTokens(json: Uint8Array, cachedTokens: number | nul
   const usageMember = top && findJsonMember(top, "usage");
   const usage = usageMember && readJsonMembers(json, usageMember.valueStart, usageMember.valueEnd);
   if (usage === undefined || cachedTokens === null) return { bytes: json, decodeCachedTokens };
-  const member = findJsonMember(usage, "prompt_tokens_details");
+  const name = DETAILS.find((candidate) => findJsonMember(usage, candidate) !== undefined);
+  // Anthropic's usage counts in other words and has no such member.
+  if (name === undefined && findJsonMember(usage, "input_tokens") !== undefined) {
+    return { bytes: json, decodeCachedTokens };
+  }
+  const member = name === undefined ? undefined : findJsonMember(usage, name);
   const details = member && readJsonMembers(json, member.valueStart, member.valueEnd);
   const count = String(cachedTokens);
   const edits =
     details === undefined
-      ? editMembers(usage, new Map([["prompt_tokens_details", `{"cached_tokens":${count}}`]]))
+      ? editMembers(usage, new Map([[name ?? DETAILS[0], `{"cached_tokens":${count}}`]]))
       : editMembers(details, new Map([["cached_tokens", count]]));
   return { bytes: applyEdits(json, edits), decodeCachedTokens };
 }

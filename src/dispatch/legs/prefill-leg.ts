@@ -1,38 +1,41 @@
-import type { Clock } from "../core/clock.ts";
-import type { RouterError } from "../core/router-error.ts";
-import { headerText } from "../dispatch/headers.ts";
-import type { ResponseHead, Upstream, UpstreamRequest } from "../dispatch/upstream.ts";
-import { readUsage } from "../dispatch/usage-reader.ts";
-import { type PrefillHandle, prefillHandle } from "./connectors/nixlv2.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { RouterError } from "../../core/router-error.ts";
+import type { ResponseHead, Upstream, UpstreamRequest } from "../upstream.ts";
 
 // An answer holds one token and the handle; block ids of a 1M-token prompt take about 1 MiB.
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Why a prefill endpoint could not be used; the values of `reason` in metrics and records. */
-export type PrefillFault =
-  | "connect-error"
-  | "connection-lost"
-  | "timeout"
-  | "engine-error"
-  | "bad-answer";
+export const PREFILL_FAULTS = [
+  "connect-error",
+  "connection-lost",
+  "timeout",
+  "engine-error",
+  "bad-answer",
+] as const;
+export type PrefillFault = (typeof PREFILL_FAULTS)[number];
+
+/** An attempt that says nothing against the request: another endpoint may take it. */
+export interface PrefillFailure {
+  readonly kind: "failed";
+  readonly fault: PrefillFault;
+  /** For the client when nothing else is tried. */
+  readonly status: 502 | 503 | 504;
+  /** Whether the same endpoint may do better a moment later. */
+  readonly isTransient: boolean;
+}
 
 /** How one attempt at the prefill leg ended. */
 export type PrefillResult =
   | {
       readonly kind: "done";
-      readonly handle: PrefillHandle;
-      readonly cachedTokens: number | null;
+      readonly answer: Buffer;
       /** Engine milliseconds. */
       readonly prefillMs: number;
     }
   /** The request itself is wrong: no other endpoint would take it. */
-  | {
-      readonly kind: "refused";
-      readonly status: number;
-      readonly contentType: string | undefined;
-      readonly body: Buffer;
-    }
-  | { readonly kind: "failed"; readonly fault: PrefillFault; readonly status: 502 | 503 | 504 }
+  | { readonly kind: "refused"; readonly head: ResponseHead; readonly body: Buffer }
+  | PrefillFailure
   /** The client left. */
   | { readonly kind: "aborted" };
 
@@ -45,7 +48,7 @@ export interface PrefillContext {
   readonly signal: AbortSignal;
 }
 
-/** Runs one attempt; its generated token is dropped, what counts is the handle. */
+/** Runs one attempt to the end of its answer. */
 export function runPrefill(
   request: UpstreamRequest,
   context: PrefillContext,
@@ -64,15 +67,15 @@ export function runPrefill(
     data: (chunk) => {
       chunks.push(chunk);
       sizeBytes += chunk.length;
-      if (sizeBytes > MAX_ANSWER_BYTES) settle(failure("bad-answer"));
+      if (sizeBytes > MAX_ANSWER_BYTES) settle(prefillFailure("bad-answer"));
     },
     end: () => {
       const prefillMs = clock.nowMs() - startedAtMs;
-      settle(head === undefined ? failure("bad-answer") : read(head, chunks, prefillMs));
+      settle(head === undefined ? prefillFailure("bad-answer") : read(head, chunks, prefillMs));
     },
-    failed: (fault) => settle(failure(faultOf(fault))),
+    failed: (fault) => settle(prefillFailure(faultOf(fault))),
   });
-  const timer = setTimeout(() => settle(failure("timeout")), timeoutMs);
+  const timer = setTimeout(() => settle(prefillFailure("timeout")), timeoutMs);
   const onAbort = (): void => settle({ kind: "aborted" });
   signal.addEventListener("abort", onAbort);
   if (signal.aborted) onAbort();
@@ -86,21 +89,23 @@ export function runPrefill(
   return promise;
 }
 
+/** What an attempt's fault means to the client, and whether it may be repeated (llm-d: 502, 503, 504). */
+export function prefillFailure(fault: PrefillFault): PrefillFailure {
+  const isTransient = fault === "connect-error" || fault === "connection-lost";
+  return { kind: "failed", fault, status: fault === "timeout" ? 504 : 502, isTransient };
+}
+
 function read(head: ResponseHead, chunks: readonly Buffer[], prefillMs: number): PrefillResult {
   const { status } = head;
   const body = Buffer.concat(chunks);
-  if (status >= 400 && status < 500) {
-    const contentType = headerText(head.headers, "content-type");
-    return { kind: "refused", status, contentType, body };
+  if (status >= 400 && status < 500) return { kind: "refused", head, body };
+  if (status >= 500) {
+    const isTransient = status >= 502 && status <= 504;
+    const failure = prefillFailure("engine-error");
+    return { ...failure, status: status === 503 ? 503 : 502, isTransient };
   }
-  if (status >= 500) return { ...failure("engine-error"), status: status === 503 ? 503 : 502 };
-  const handle = status < 300 ? prefillHandle(body) : undefined;
-  if (handle === undefined) return failure("bad-answer");
-  return { kind: "done", handle, cachedTokens: readUsage(body)?.cachedTokens ?? null, prefillMs };
-}
-
-function failure(fault: PrefillFault): PrefillResult & { kind: "failed" } {
-  return { kind: "failed", fault, status: fault === "timeout" ? 504 : 502 };
+  if (status >= 300) return prefillFailure("bad-answer");
+  return { kind: "done", answer: body, prefillMs };
 }
 
 function faultOf(fault: RouterError): PrefillFault {

@@ -7,7 +7,7 @@ import type { TlsIdentity } from "../front/extproc/grpc-server.ts";
 import { selfSignedCertificate } from "./self-signed-certificate.ts";
 
 /** A server's certificate and where it is from. */
-export interface EppIdentity extends TlsIdentity {
+export interface ServerIdentity extends TlsIdentity {
   readonly origin: "files" | "self-signed";
 }
 
@@ -16,7 +16,7 @@ export interface EppIdentity extends TlsIdentity {
  * our own where no folder is named or it holds neither file. Throws ConfigError for a pair that cannot
  * be used.
  */
-export async function readIdentity(folder: string | undefined, log: Log): Promise<EppIdentity> {
+export async function readIdentity(folder: string | undefined, log: Log): Promise<ServerIdentity> {
   const identity = folder === undefined ? undefined : await readPair(folder);
   if (identity !== undefined) return { ...identity, origin: "files" };
   if (folder !== undefined) {

@@ -5,6 +5,18 @@ import { EventUsageRewriter, rewriteCachedTokens } from "./cached-tokens.ts";
 
 const cases: [string, number | null, string, number | null][] = [
   [
+    '{"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":8}}}',
+    3,
+    '{"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":3}}}',
+    8,
+  ],
+  [
+    '{"usage":{"input_tokens":9,"output_tokens":1}}',
+    3,
+    '{"usage":{"input_tokens":9,"output_tokens":1}}',
+    null,
+  ],
+  [
     '{"id":9007199254740993,"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":8,"x":1}}}',
     3,
     '{"id":9007199254740993,"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":3,"x":1}}}',
