@@ -1,35 +1,13 @@
-import { isOn } from "./epp-flag-values.ts";
-
-/** What becomes of a flag that is not simply used. */
-export type FlagAnswer =
-  /** Accepted, and nothing here depends on it. */
-  | { readonly kind: "idle"; readonly why: string }
-  /** It asks for a behaviour that this picker does not have. */
-  | { readonly kind: "refused"; readonly why: string };
-
-/** One flag of an endpoint picker. */
-export interface EppFlagSpec {
-  /** Kebab-case, without dashes. */
-  readonly name: string;
-  readonly kind: "switch" | "port" | "number" | "duration" | "quantity" | "text";
-  readonly help: string;
-  /** Undefined where the value is used. */
-  readonly answer?: (value: string) => FlagAnswer | undefined;
-}
-
-const idle = (why: string) => (): FlagAnswer => ({ kind: "idle", why });
-const refused =
-  (why: string) =>
-  (value: string): FlagAnswer | undefined =>
-    value === "" ? undefined : { kind: "refused", why };
-const refusedIfOn =
-  (why: string) =>
-  (value: string): FlagAnswer | undefined =>
-    isOn(value, false) ? { kind: "refused", why } : undefined;
-const idleIfOn =
-  (why: string) =>
-  (value: string): FlagAnswer | undefined =>
-    isOn(value, false) ? { kind: "idle", why } : undefined;
+import {
+  type FlagAnswer,
+  type FlagSpec,
+  idle,
+  idleIfOn,
+  LOG_FLAGS,
+  refused,
+  refusedIfOn,
+  tlsVersion,
+} from "./flag-spec.ts";
 
 /** A metric's name can be said again, but not be another: the names of all vLLM releases are known. */
 const metricName =
@@ -40,10 +18,9 @@ const metricName =
       : { kind: "refused", why: `only ${known.join(" and ")} is read` };
 
 const NO_CLUSTER = "pods cannot be watched here; list the endpoints in a file with --endpoints";
-const LOG_LINES = "the log is JSON lines at level info";
 
 /** Every flag of llm-d's endpoint picker from GIE 0.5 to today, and this one's own. */
-export const EPP_FLAGS: readonly EppFlagSpec[] = [
+export const EPP_FLAGS: readonly FlagSpec[] = [
   { name: "endpoints", kind: "text", help: "file of endpoints, in llm-d's file-discovery format" },
   {
     name: "model",
@@ -228,35 +205,9 @@ export const EPP_FLAGS: readonly EppFlagSpec[] = [
     kind: "switch",
     help: "load plugins of alpha stability (false)",
   },
-  { name: "v", kind: "number", help: "verbosity", answer: verbosity },
-  { name: "zap-encoder", kind: "text", help: "json or console", answer: encoder },
-  ...["zap-devel", "zap-log-level", "zap-stacktrace-level", "zap-time-encoding"].map(
-    (name): EppFlagSpec => ({
-      name,
-      kind: name === "zap-devel" ? "switch" : "text",
-      help: "of Go's logger",
-      answer: idle(LOG_LINES),
-    }),
-  ),
+  ...LOG_FLAGS,
 ];
-
-function tlsVersion(value: string): FlagAnswer | undefined {
-  return value === "" || /^VersionTLS1[23]$/.test(value)
-    ? undefined
-    : { kind: "refused", why: "must be VersionTLS12 or VersionTLS13; older ones are not spoken" };
-}
 
 function scheme(value: string): FlagAnswer | undefined {
   return /^https?$/.test(value) ? undefined : { kind: "refused", why: "must be http or https" };
-}
-
-function verbosity(value: string): FlagAnswer | undefined {
-  // llm-d: DEFAULT is 2; what is said above it is the decision, which the admin API shows.
-  return Number(value) > 2
-    ? { kind: "idle", why: `${LOG_LINES}; /api/decisions shows each decision in full` }
-    : undefined;
-}
-
-function encoder(value: string): FlagAnswer | undefined {
-  return value === "json" ? undefined : { kind: "idle", why: LOG_LINES };
 }

@@ -10,6 +10,7 @@ import { explainCommand } from "./explain.ts";
 import { migrateCommand } from "./migrate.ts";
 import { replayCommand } from "./replay.ts";
 import { serveCommand } from "./serve.ts";
+import { sidecarCommand } from "./sidecar.ts";
 import { simulateCommand } from "./simulate.ts";
 import { upCommand } from "./up.ts";
 import { UsageError } from "./usage-error.ts";
@@ -30,6 +31,7 @@ for (const command of [
   upCommand(),
   serveCommand(),
   eppCommand(),
+  sidecarCommand(),
   explainCommand(),
   engineCommand(),
   checkCommand(),

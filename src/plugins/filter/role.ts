@@ -1,14 +1,15 @@
 import { ROLE_LABEL } from "../../endpoints/endpoint-table.ts";
 import { definePlugin, noParams, type PluginDefinition } from "../../plugin/define-plugin.ts";
 
-/** Role label values that serve each stage; an endpoint without a label serves decode only (llm-d 0.7). */
+// An endpoint without a label serves decode only (llm-d 0.7).
 const DECODE_ROLES: readonly string[] = [
   "decode",
   "both",
   "prefill-decode",
   "encode-prefill-decode",
 ];
-const PREFILL_ROLES: readonly string[] = [
+/** Values of the role label that serve prefill. */
+export const PREFILL_ROLES: readonly string[] = [
   "prefill",
   "both",
   "prefill-decode",

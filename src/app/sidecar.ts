@@ -1,0 +1,179 @@
+import { ConfigError } from "../core/config-error.ts";
+import type { Log } from "../core/log.ts";
+import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
+import { DEFAULT_LEGS_SETTINGS, type LegsSettings } from "../dispatch/legs/legs-settings.ts";
+import type { UpstreamTls } from "../dispatch/upstream.ts";
+import { ROLE_LABEL } from "../endpoints/endpoint-table.ts";
+import { scaledClock } from "../engine-server/scaled-clock.ts";
+import { PREFILL_ROLES } from "../plugins/filter/role.ts";
+import { AllowList } from "../sidecar/allow-list.ts";
+import { CONNECTOR_NAMES, namedConnector } from "../sidecar/connectors/named-connector.ts";
+import { SGLANG_BOOTSTRAP_PORT } from "../sidecar/connectors/sglang.ts";
+import { type Sidecar, startSidecar } from "../sidecar/start-sidecar.ts";
+import { SidecarTelemetry } from "../telemetry/sidecar-telemetry.ts";
+import { durationMs, isOn } from "./flag-values.ts";
+import { type MetricsServer, startMetricsServer } from "./metrics-server.ts";
+import { followIdentity, readIdentity, type ServerIdentity } from "./server-identity.ts";
+import { isStageOn } from "./sidecar-flag-table.ts";
+
+/** What `sidecar` was asked for. */
+export interface SidecarSettings {
+  /** Values of its flags. */
+  readonly given: ReadonlyMap<string, string>;
+  /** Text of `--endpoints`, in llm-d's `file-discovery` format. */
+  readonly endpointsFile: { readonly text: string; readonly file: string } | undefined;
+  readonly log: Log;
+}
+
+/** A running sidecar. */
+export interface RunningSidecar {
+  /** Ports of the ranks in their order. */
+  readonly ports: readonly number[];
+  /** Undefined without metrics. */
+  readonly metricsPort: number | undefined;
+  /** Where the certificate is from; undefined in plaintext. */
+  readonly certificate: ServerIdentity["origin"] | undefined;
+  /** Takes no new requests and ends when those under way have, or when their time is over. */
+  drain(): Promise<void>;
+}
+
+const DEFAULT_PORT = 8000;
+const DEFAULT_ENGINE_PORT = 8200;
+const DRAIN_TIMEOUT_MS = 30_000;
+
+/** Starts the sidecar; rejects, with nothing left running, for flags that do not fit or a port that cannot be had. */
+export async function startSidecarProgram(settings: SidecarSettings): Promise<RunningSidecar> {
+  const { given, log } = settings;
+  const isPrefillAllowed = allowance(settings);
+  const host = given.get("host") ?? "";
+  const folder = given.get("cert-path") || undefined;
+  const isSecure = isOn(given.get("secure-serving"), true);
+  const identity = isSecure ? await readIdentity(folder, log) : undefined;
+  const isV13 = given.get("tls-min-version") === "VersionTLS13";
+  const telemetry = new SidecarTelemetry();
+  const metrics = await metricsServer(given, telemetry);
+  let sidecar: Sidecar;
+  try {
+    sidecar = await startSidecar({
+      host,
+      port: Number(given.get("port") ?? DEFAULT_PORT),
+      engine: {
+        host: "localhost",
+        port: Number(given.get("model-server-port") ?? DEFAULT_ENGINE_PORT),
+        tls: tlsOf(given, "decoder"),
+      },
+      rankCount: Number(given.get("data-parallel-size") ?? 1),
+      legs: legsOf(given),
+      isSampling: isOn(given.get("enable-prefiller-sampling"), false),
+      isPrefillAllowed,
+      tls: identity && { ...identity, minVersion: isV13 ? "TLSv1.3" : "TLSv1.2" },
+      clock: scaledClock(1),
+      timeScale: 1,
+      log,
+      observer: telemetry,
+    });
+  } catch (error) {
+    await metrics?.close();
+    throw error;
+  }
+  const following =
+    identity?.origin === "files" && folder !== undefined
+      ? followIdentity(folder, identity, { log, use: (next) => sidecar.useTls(next) })
+      : undefined;
+  const drainMs = durationMs(given.get("drain-timeout") ?? "") ?? DRAIN_TIMEOUT_MS;
+  return {
+    ports: sidecar.ports,
+    metricsPort: metrics?.port,
+    certificate: identity?.origin,
+    async drain() {
+      following?.close();
+      const late = setTimeout(() => void sidecar.close(), drainMs);
+      await sidecar.drain();
+      clearTimeout(late);
+      await metrics?.close();
+    },
+  };
+}
+
+function metricsServer(
+  given: ReadonlyMap<string, string>,
+  telemetry: SidecarTelemetry,
+): Promise<MetricsServer> | undefined {
+  const port = Number(given.get("metrics-port") ?? 0);
+  if (port === 0) return undefined;
+  return startMetricsServer(() => telemetry.expose(), { host: given.get("host") ?? "", port });
+}
+
+function legsOf(given: ReadonlyMap<string, string>): LegsSettings {
+  const name = CONNECTOR_NAMES.find((known) => known === given.get("kv-connector")) ?? "nixlv2";
+  const bootstrapPort = Number(given.get("sglang-bootstrap-port") ?? SGLANG_BOOTSTRAP_PORT);
+  const ms = (flag: string): number | undefined => durationMs(given.get(flag) ?? "");
+  return {
+    connector: namedConnector(name, bootstrapPort),
+    fallback: given.get("prefill-fallback") === "error" ? "error" : "decode",
+    prefillTimeoutMs: ms("prefill-timeout") ?? DEFAULT_LEGS_SETTINGS.prefillTimeoutMs,
+    prefillRetryLimit: Number(given.get("prefill-max-retries") ?? 0),
+    prefillRetryBackoffMs:
+      ms("prefill-retry-backoff") ?? DEFAULT_LEGS_SETTINGS.prefillRetryBackoffMs,
+    prefillTls: tlsOf(given, "prefiller"),
+  };
+}
+
+function tlsOf(
+  given: ReadonlyMap<string, string>,
+  stage: "prefiller" | "decoder",
+): UpstreamTls | undefined {
+  if (!isStageOn(given, stage, { list: "enable-tls", older: "use-tls" })) return undefined;
+  const skip = { list: "tls-insecure-skip-verify", older: "tls-insecure-skip-verify" };
+  return { isVerifying: !isStageOn(given, stage, skip) };
+}
+
+/**
+ * Which prefill targets may be asked. A sidecar that could allow none does not start: each split request
+ * would be refused, one by one, by a host that looks well.
+ */
+function allowance({
+  given,
+  endpointsFile,
+  log,
+}: SidecarSettings): ((hostPort: string) => boolean) | undefined {
+  const pool = given.get("inference-pool") || given.get("inference-pool-name");
+  if (!isOn(given.get("enable-ssrf-protection"), true)) {
+    const message = "any host that a request's x-prefiller-host-port names is asked";
+    log.warn("ssrf-protection-off", { message });
+    return undefined;
+  }
+  const entries = (given.get("allow-prefill") ?? "").split(",").map((entry) => entry.trim());
+  const listed = endpointsFile === undefined ? [] : prefillAddresses(endpointsFile);
+  const all = [...entries.filter((entry) => entry !== ""), ...listed];
+  const list = new AllowList(all);
+  if (list.faults.length > 0) {
+    throw new ConfigError(
+      list.faults.map(({ entry, message }) => ({
+        path: "--allow-prefill",
+        message: `${JSON.stringify(entry.slice(0, 100))} ${message}`,
+      })),
+    );
+  }
+  if (all.length === 0) {
+    const ways =
+      "name the prefill targets with --allow-prefill or in a file with --endpoints, or switch it off " +
+      "with --enable-ssrf-protection=false";
+    throw new ConfigError([
+      pool === undefined
+        ? { path: "", message: `SSRF protection is on and allows no prefill target: ${ways}` }
+        : { path: "--inference-pool", message: `pods of a pool cannot be watched here: ${ways}` },
+    ]);
+  }
+  if (pool !== undefined) {
+    const message = "--inference-pool: pods are not watched; what is listed is allowed";
+    log.info("flag-without-effect", { message });
+  }
+  return (hostPort) => list.isAllowed(hostPort);
+}
+
+function prefillAddresses(source: { text: string; file: string }): readonly string[] {
+  return parseEndpointsFile(source)
+    .filter(({ labels }) => PREFILL_ROLES.includes(labels[ROLE_LABEL] ?? ""))
+    .map(({ address }) => address);
+}
