@@ -48,6 +48,7 @@ export function explainRequest(question: ExplainQuestion): Decision {
     log: noLog,
     stopwatch: undefined,
     seed,
+    legs: "sidecar",
     prefillCandidates: 2,
     isCorrectingMetrics: true,
     poolCount: 1,

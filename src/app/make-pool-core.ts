@@ -2,6 +2,7 @@ import type { RouterConfig } from "../config/router-config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Meter } from "../core/meter.ts";
+import type { LegRunner } from "../director/dispatch-plan.ts";
 import { PoolRouterCore } from "../director/pool-router-core.ts";
 import { type BlockHasher, plainBlockHasher } from "../request/block-hasher.ts";
 import type { RouterOptions } from "./router-options.ts";
@@ -15,6 +16,7 @@ export function makePoolCore(pool: {
   log: Log;
   stopwatch: Clock | undefined;
   seed: number;
+  legs: LegRunner;
   prefillCandidates: number;
   isCorrectingMetrics: boolean;
   /** Pools that share the decision limits. */
@@ -33,7 +35,7 @@ export function makePoolCore(pool: {
     log: pool.log,
     stopwatch: pool.stopwatch,
     seed: pool.seed,
-    legs: "sidecar",
+    legs: pool.legs,
     prefillCandidates: pool.prefillCandidates,
     isCorrectingMetrics: pool.isCorrectingMetrics,
     retryLimit: options.retryLimit,

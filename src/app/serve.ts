@@ -1,6 +1,7 @@
 import type { RouterConfig } from "../config/router-config.ts";
 import type { Log } from "../core/log.ts";
 import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
+import type { LegsSettings } from "../dispatch/legs/legs-settings.ts";
 import type { EndpointSpec } from "../endpoints/endpoint-table.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
 import type { ConfigSource } from "./config-reload.ts";
@@ -24,6 +25,8 @@ export interface ServeSettings {
   readonly seed: number;
   readonly isCorrectingMetrics: boolean;
   readonly prefillCandidates: number;
+  /** How the router runs both legs of split requests; undefined leaves that to sidecars. */
+  readonly legs: LegsSettings | undefined;
   readonly options: RouterOptions;
   readonly log: Log;
   /** File that every input of the cores is written to. */

@@ -1,4 +1,3 @@
-import { CONNECTOR_NAMES } from "../sidecar/connectors/named-connector.ts";
 import {
   type FlagAnswer,
   type FlagSpec,
@@ -9,7 +8,8 @@ import {
   refusedIfOn,
   tlsVersion,
 } from "./flag-spec.ts";
-import { isOn } from "./flag-values.ts";
+import { durationMs, isOn } from "./flag-values.ts";
+import { LEGS_CHOICES } from "./legs-options.ts";
 
 /** Legs of a request by the names that the TLS flags have for them. */
 export const TLS_STAGES: readonly string[] = ["prefiller", "decoder", "encoder"];
@@ -37,7 +37,7 @@ export const SIDECAR_FLAGS: readonly FlagSpec[] = [
   {
     name: "kv-connector",
     kind: "text",
-    help: `${CONNECTOR_NAMES.join(", ")} (nixlv2)`,
+    help: `${LEGS_CHOICES.connectors.join(", ")} (nixlv2)`,
     answer: connector,
   },
   {
@@ -83,8 +83,18 @@ export const SIDECAR_FLAGS: readonly FlagSpec[] = [
     help: "attempts after the first, on 502, 503, 504 and lost connections (0)",
     answer: retryCount,
   },
-  { name: "prefill-retry-backoff", kind: "duration", help: "between two attempts (200ms)" },
-  { name: "prefill-timeout", kind: "duration", help: "for one attempt (30s)" },
+  {
+    name: "prefill-retry-backoff",
+    kind: "duration",
+    help: "between two attempts (200ms)",
+    answer: atMostADay,
+  },
+  {
+    name: "prefill-timeout",
+    kind: "duration",
+    help: "for one attempt (30s)",
+    answer: atMostADay,
+  },
   {
     name: "prefill-fallback",
     kind: "text",
@@ -144,7 +154,12 @@ export const SIDECAR_FLAGS: readonly FlagSpec[] = [
     help: "certificate of /metrics",
     answer: refused("/metrics is plain HTTP"),
   },
-  { name: "drain-timeout", kind: "duration", help: "for requests under way after SIGTERM (30s)" },
+  {
+    name: "drain-timeout",
+    kind: "duration",
+    help: "for requests under way after SIGTERM (30s)",
+    answer: atMostADay,
+  },
   { name: "configuration", kind: "text", help: "flags as YAML text" },
   { name: "configuration-file", kind: "text", help: "flags as a YAML file" },
   {
@@ -218,12 +233,13 @@ export const SIDECAR_FLAGS: readonly FlagSpec[] = [
 ];
 
 function connector(value: string): FlagAnswer | undefined {
-  const isKnown = CONNECTOR_NAMES.some((name) => name === value);
-  return isKnown ? undefined : notOneOf(CONNECTOR_NAMES);
+  const { connectors } = LEGS_CHOICES;
+  return connectors.some((name) => name === value) ? undefined : notOneOf(connectors);
 }
 
 function fallback(value: string): FlagAnswer | undefined {
-  return value === "decode" || value === "error" ? undefined : notOneOf(["decode", "error"]);
+  const { fallbacks } = LEGS_CHOICES;
+  return fallbacks.some((name) => name === value) ? undefined : notOneOf(fallbacks);
 }
 
 function stages(value: string): FlagAnswer | undefined {
@@ -238,6 +254,12 @@ function rankCount(value: string): FlagAnswer | undefined {
   return count >= 1 && count <= 256
     ? undefined
     : { kind: "refused", why: "must be a number from 1 to 256" };
+}
+
+function atMostADay(value: string): FlagAnswer | undefined {
+  return (durationMs(value) ?? 0) <= 86_400_000
+    ? undefined
+    : { kind: "refused", why: "must be at most 24h" };
 }
 
 function retryCount(value: string): FlagAnswer | undefined {

@@ -1,17 +1,16 @@
 import { ConfigError } from "../core/config-error.ts";
 import type { Log } from "../core/log.ts";
 import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
-import { DEFAULT_LEGS_SETTINGS, type LegsSettings } from "../dispatch/legs/legs-settings.ts";
+import type { LegsSettings } from "../dispatch/legs/legs-settings.ts";
 import type { UpstreamTls } from "../dispatch/upstream.ts";
 import { ROLE_LABEL } from "../endpoints/endpoint-table.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
 import { PREFILL_ROLES } from "../plugins/filter/role.ts";
 import { AllowList } from "../sidecar/allow-list.ts";
-import { CONNECTOR_NAMES, namedConnector } from "../sidecar/connectors/named-connector.ts";
-import { SGLANG_BOOTSTRAP_PORT } from "../sidecar/connectors/sglang.ts";
 import { type Sidecar, startSidecar } from "../sidecar/start-sidecar.ts";
 import { SidecarTelemetry } from "../telemetry/sidecar-telemetry.ts";
 import { durationMs, isOn } from "./flag-values.ts";
+import { LEGS_CHOICES, legsSettings } from "./legs-options.ts";
 import { type MetricsServer, startMetricsServer } from "./metrics-server.ts";
 import { followIdentity, readIdentity, type ServerIdentity } from "./server-identity.ts";
 import { isStageOn } from "./sidecar-flag-table.ts";
@@ -105,18 +104,18 @@ function metricsServer(
 }
 
 function legsOf(given: ReadonlyMap<string, string>): LegsSettings {
-  const name = CONNECTOR_NAMES.find((known) => known === given.get("kv-connector")) ?? "nixlv2";
-  const bootstrapPort = Number(given.get("sglang-bootstrap-port") ?? SGLANG_BOOTSTRAP_PORT);
-  const ms = (flag: string): number | undefined => durationMs(given.get(flag) ?? "");
-  return {
-    connector: namedConnector(name, bootstrapPort),
-    fallback: given.get("prefill-fallback") === "error" ? "error" : "decode",
-    prefillTimeoutMs: ms("prefill-timeout") ?? DEFAULT_LEGS_SETTINGS.prefillTimeoutMs,
-    prefillRetryLimit: Number(given.get("prefill-max-retries") ?? 0),
-    prefillRetryBackoffMs:
-      ms("prefill-retry-backoff") ?? DEFAULT_LEGS_SETTINGS.prefillRetryBackoffMs,
-    prefillTls: tlsOf(given, "prefiller"),
-  };
+  const numberOf = (flag: string): number | undefined =>
+    given.has(flag) ? Number(given.get(flag)) : undefined;
+  const { connectors, fallbacks } = LEGS_CHOICES;
+  const settings = legsSettings({
+    connector: connectors.find((name) => name === given.get("kv-connector")),
+    sglangBootstrapPort: numberOf("sglang-bootstrap-port"),
+    fallback: fallbacks.find((name) => name === given.get("prefill-fallback")),
+    prefillTimeoutMs: durationMs(given.get("prefill-timeout") ?? ""),
+    prefillRetryLimit: numberOf("prefill-max-retries"),
+    prefillRetryBackoffMs: durationMs(given.get("prefill-retry-backoff") ?? ""),
+  });
+  return { ...settings, prefillTls: tlsOf(given, "prefiller") };
 }
 
 function tlsOf(

@@ -7,6 +7,7 @@ import type { PoolRouterCore } from "../director/pool-router-core.ts";
 import { RECORDING_FORMAT, RECORDING_VERSION } from "../director/recorded-line.ts";
 import type { RouterCore } from "../director/router-core.ts";
 import { createDispatcher } from "../dispatch/create-dispatcher.ts";
+import type { LegsSettings } from "../dispatch/legs/legs-settings.ts";
 import { type HttpFrontOptions, startHttpFront } from "../front/http/http-front.ts";
 import { plainBlockHasher } from "../request/block-hasher.ts";
 import { createAccessLog } from "../telemetry/access-log.ts";
@@ -33,6 +34,8 @@ export interface RouterSettings {
   readonly timeScale: number;
   readonly seed: number;
   readonly prefillCandidates: number;
+  /** How the router runs both legs of split requests; undefined leaves that to sidecars. */
+  readonly legs?: LegsSettings | undefined;
   readonly isCorrectingMetrics: boolean;
   readonly engines: EngineControl | undefined;
   readonly log: Log;
@@ -94,7 +97,9 @@ export async function startRouter(
   const pools = settings.pools.map((spec) =>
     livePool(spec, { settings, telemetry, log: publishingLog, recording }),
   );
-  const dispatcher = createDispatcher({ clock, timeScale, observer, log, limits: options });
+  const { prefillCandidates: candidates } = settings;
+  const legs = settings.legs && { ...settings.legs, candidates };
+  const dispatcher = createDispatcher({ clock, timeScale, observer, log, limits: options, legs });
   const closeAll = async (): Promise<void> => {
     await Promise.all([...pools.map((pool) => pool.close()), dispatcher.close()]);
   };
@@ -167,6 +172,7 @@ function livePool(
     log,
     stopwatch: { nowMs: () => performance.now() },
     seed: settings.seed,
+    legs: settings.legs === undefined ? "sidecar" : "router",
     prefillCandidates: settings.prefillCandidates,
     isCorrectingMetrics: settings.isCorrectingMetrics,
     poolCount: settings.pools.length,

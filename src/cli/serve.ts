@@ -5,22 +5,22 @@ import { startServe } from "../app/serve.ts";
 import { formatTable } from "../app/table.ts";
 import { explainListenError } from "./listen-error.ts";
 import { loadInput } from "./load-input.ts";
-import { wholeNumber } from "./option-values.ts";
+import { addPdFlags, type PdFlags, pdSettings } from "./pd-flags.ts";
 import { loadOptionsOf } from "./plugin-flags.ts";
 import { readInput } from "./read-input.ts";
 import { addRouterFlags, type RouterFlags, routerOptionsOf } from "./router-flags.ts";
 import { untilStopped } from "./until-stopped.ts";
 
-interface ServeFlags extends RouterFlags {
+interface ServeFlags extends RouterFlags, PdFlags {
   readonly config: string;
   readonly endpoints: string;
   readonly model?: string;
-  readonly prefillCandidates: number;
 }
 
 const EXAMPLE = `
 Example:
   switchyard serve --config picker.yaml --endpoints endpoints.yaml --port 8080
+  switchyard serve --config pd.yaml --endpoints endpoints.yaml --pd router
 
   endpoints.yaml:
     endpoints:
@@ -32,14 +32,8 @@ export function serveCommand(): Command {
     .description("Run the router in front of real engines.")
     .requiredOption("--config <file>", "EndpointPickerConfig or LLMInferenceService")
     .requiredOption("--endpoints <file>", "endpoints, in llm-d's file-discovery format")
-    .option("--model <name>", "model that the engines serve; they are asked unless given")
-    .option(
-      "--prefill-candidates <n>",
-      "prefill endpoints named to the decode side's sidecar; llm-d's takes 1",
-      wholeNumber(1, 16),
-      1,
-    );
-  return addRouterFlags(command)
+    .option("--model <name>", "model that the engines serve; they are asked unless given");
+  return addRouterFlags(addPdFlags(command))
     .addHelpText("after", EXAMPLE)
     .action((flags: ServeFlags) => serve(flags));
 }
@@ -50,6 +44,7 @@ async function serve(flags: ServeFlags): Promise<void> {
   const stopped = untilStopped();
   const { router, endpoints } = await startServe({
     ...flags,
+    ...pdSettings(flags),
     pool: { namespace: service?.namespace ?? "default", name: service?.name ?? "pool" },
     config,
     source: input,

@@ -4,6 +4,8 @@ import { invariant } from "../core/invariant.ts";
 import type { Log } from "../core/log.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { Exchange, type ExchangeLimits } from "./exchange.ts";
+import { DEFAULT_LEGS_SETTINGS } from "./legs/legs-settings.ts";
+import type { RouterLegs } from "./router-legs.ts";
 import { Upstream, type UpstreamOptions } from "./upstream.ts";
 
 /** Bounds of dispatching; every one has a default. */
@@ -29,14 +31,20 @@ export interface DispatcherOptions {
   readonly observer: ExchangeObserver;
   readonly log: Log;
   readonly limits?: Partial<DispatchLimits>;
+  /** How the router runs the legs of plans that give them to it. */
+  readonly legs?: Partial<RouterLegs> | undefined;
 }
+
+/** One other prefill endpoint, as `retryLimit` bounds the decode endpoints. */
+const DEFAULT_ROUTER_LEGS: RouterLegs = { ...DEFAULT_LEGS_SETTINGS, candidates: 2 };
 
 /** A dispatcher that relays over HTTP/1.1 as the bytes come. */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const limits = { ...DEFAULT_DISPATCH_LIMITS, ...options.limits };
   const upstream = new Upstream(limits);
   const { clock, timeScale, observer, log } = options;
-  const context = { upstream, clock, observer, log, timeScale, limits };
+  const legs = { ...DEFAULT_ROUTER_LEGS, ...options.legs };
+  const context = { upstream, clock, observer, log, timeScale, limits, legs };
   return {
     dispatch(job) {
       const target = job.plan.primary[0];

@@ -15,6 +15,7 @@ import type { DispatchPlan, Target } from "../director/dispatch-plan.ts";
 import type { RouterCore } from "../director/router-core.ts";
 import { createDispatcher, type DispatchLimits } from "./create-dispatcher.ts";
 import type { Dispatcher, DispatchJob } from "./dispatcher.ts";
+import type { RouterLegs } from "./router-legs.ts";
 
 /** A server that a test can end; `closed` counts connections that the other side gave up. */
 export interface Engine extends AsyncDisposable {
@@ -138,6 +139,7 @@ export interface RigOptions {
   readonly plan?: Partial<DispatchPlan>;
   readonly limits?: Partial<DispatchLimits>;
   readonly timeScale?: number;
+  readonly legs?: Partial<RouterLegs>;
 }
 
 /** A router that dispatches every request to the given address. */
@@ -160,7 +162,8 @@ export async function startRig(address: string, options: RigOptions = {}): Promi
   };
   const clock = { nowMs: () => performance.now() };
   const { timeScale = 1, limits = {} } = options;
-  const dispatcher = createDispatcher({ clock, timeScale, observer, log: noLog, limits });
+  const { legs } = options;
+  const dispatcher = createDispatcher({ clock, timeScale, observer, log: noLog, limits, legs });
   const plan: DispatchPlan = {
     primary,
     advertised: 1,

@@ -19,9 +19,12 @@ import { ClientSide } from "./client-side.ts";
 import { Deadline, wallLimitMs } from "./deadline.ts";
 import type { DispatchJob } from "./dispatcher.ts";
 import type { ErrorAnswer } from "./error-answer.ts";
-import { forwardedHeaders, headerText, isEventStream, relayedHeaders } from "./headers.ts";
+import { headerText, isEventStream, relayedHeaders } from "./headers.ts";
+import type { PrefillFailure, PrefillFault } from "./legs/prefill-leg.ts";
+import type { LegsSink, TwoLegs } from "./legs/two-legs.ts";
 import { PD_HEADER, parsePdHeader } from "./pd-header.ts";
-import type { ResponseHead, Upstream, UpstreamCall, UpstreamSink } from "./upstream.ts";
+import { endOfPrefill, engineHeaders, openRouterLegs, type RouterLegs } from "./router-legs.ts";
+import type { ResponseHead, Upstream, UpstreamCall } from "./upstream.ts";
 import { type UsageReader, usageReader } from "./usage-reader.ts";
 
 /** What all exchanges of a dispatcher share. */
@@ -33,6 +36,8 @@ export interface ExchangeContext {
   /** Engine seconds per wall second. */
   readonly timeScale: number;
   readonly limits: ExchangeLimits;
+  /** How the router runs the legs of a plan that gives them to it. */
+  readonly legs: RouterLegs;
 }
 
 /** Bounds of one exchange. */
@@ -49,13 +54,15 @@ export interface ExchangeLimits {
 const CLIENT_LEFT_STATUS = 499;
 
 /** One decided request from the first attempt to its end. */
-export class Exchange implements UpstreamSink {
+export class Exchange implements LegsSink {
   readonly #context: ExchangeContext;
   readonly #job: DispatchJob;
   readonly #client: ClientSide;
   readonly #deadline: Deadline;
   readonly #times: AnswerTimes;
   readonly #body: Uint8Array;
+  /** The request in two legs; undefined for one that goes to one endpoint. */
+  readonly #legs: TwoLegs | undefined;
   readonly #finished: Promise<void>;
   readonly #finish: () => void;
   #target: Target;
@@ -73,6 +80,9 @@ export class Exchange implements UpstreamSink {
     this.#job = job;
     this.#target = target;
     this.#body = job.plan.edits.length === 0 ? job.body : applyEdits(job.body, job.plan.edits);
+    this.#legs = openRouterLegs({ job, body: this.#body }, context, (prefill, fault) =>
+      this.#prefillPassedOver(prefill, fault),
+    );
     this.#times = new AnswerTimes(job, context);
     this.#deadline = new Deadline(() => this.#expire());
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -130,7 +140,7 @@ export class Exchange implements UpstreamSink {
   failed(fault: RouterError): void {
     if (this.#isOver) return;
     const how = fault.code === "ROUTER_UPSTREAM_CONNECT" ? "connect-failed" : "connection-lost";
-    if (how === "connect-failed") this.#reportUnhealthy();
+    if (how === "connect-failed") this.#reportUnhealthy(this.#target);
     if (fault.isRetryable && this.#retry(how)) return;
     this.#break(how, {
       status: 502,
@@ -140,18 +150,32 @@ export class Exchange implements UpstreamSink {
     });
   }
 
+  /** No prefill endpoint could be used, and the decode engine is not to compute the prompt. */
+  prefillFailed({ fault, status }: PrefillFailure): void {
+    const type = fault === "timeout" ? "timeout" : "upstream_error";
+    const message = `prefill failed: ${fault}`;
+    this.#break(endOfPrefill(fault), { status, type, code: type, message });
+  }
+
+  #prefillPassedOver(target: Target, fault: PrefillFault): void {
+    const { id: requestId } = this.#job.request;
+    this.#context.log.warn("prefill-failed", { requestId, endpoint: target.id, fault });
+    if (fault === "connect-error") this.#reportUnhealthy(target);
+  }
+
   #send(): void {
     const { request, response } = this.#job;
-    this.#call = this.#context.upstream.send(
-      {
-        address: this.#target.address,
-        method: response.req.method ?? "POST",
-        path: request.path,
-        headers: engineHeaders(this.#job, this.#target),
-        body: this.#body,
-      },
-      this,
-    );
+    const target = {
+      address: this.#target.address,
+      headers: engineHeaders(this.#job, this.#target),
+    };
+    if (this.#legs !== undefined) {
+      this.#call = this.#legs.send(target, this);
+      return;
+    }
+    const method = response.req.method ?? "POST";
+    const whole = { ...target, method, path: request.path, body: this.#body };
+    this.#call = this.#context.upstream.send(whole, this);
   }
 
   /** Moves to the next endpoint, unless none is left or the limit is reached. */
@@ -174,9 +198,8 @@ export class Exchange implements UpstreamSink {
     return true;
   }
 
-  #reportUnhealthy(): void {
+  #reportUnhealthy({ slot, generation }: Target): void {
     const { core } = this.#job;
-    const { slot, generation } = this.#target;
     // The slot may belong to another endpoint by now.
     if (core.endpoints.generation(slot) !== generation) return;
     core.health(slot, false, this.#context.clock.nowMs());
@@ -184,6 +207,7 @@ export class Exchange implements UpstreamSink {
 
   #clientLeft(): void {
     this.#call?.abort();
+    this.#noteLegs();
     this.#status = CLIENT_LEFT_STATUS;
     this.#settle("client-left");
   }
@@ -201,6 +225,7 @@ export class Exchange implements UpstreamSink {
    * connection.
    */
   #break(how: EndCause, answer: ErrorAnswer): void {
+    this.#noteLegs();
     const { message } = answer;
     this.#context.log.warn("request-failed", {
       requestId: this.#job.request.id,
@@ -259,13 +284,18 @@ export class Exchange implements UpstreamSink {
     this.#finish();
   }
 
-  /** A sidecar names the address it used; only an endpoint of the plan is believed. */
+  /** A sidecar, or our own legs, name the address; only an endpoint of the plan is believed. */
   #readPd(trailer: string | undefined): void {
-    const pd = parsePdHeader(this.#pdHeader, trailer);
+    const pd = this.#legs?.outcome ?? parsePdHeader(this.#pdHeader, trailer);
     if (pd === undefined) return;
     const named = pd.prefillEndpoint;
     const endpoint = this.#job.plan.prefill.find((t) => t.address === named || t.id === named);
     this.#pd = { ...pd, prefillEndpoint: endpoint?.id ?? null };
+  }
+
+  /** What our own legs did of a request that has no complete answer. */
+  #noteLegs(): void {
+    if (this.#legs !== undefined) this.#readPd(undefined);
   }
 
   /** The endpoint that ran prefill as the sidecar tells, the plan's choice where none tells. */
@@ -293,17 +323,6 @@ export class Exchange implements UpstreamSink {
   #wallMs(engineMs: number): number {
     return wallLimitMs(engineMs, this.#context.timeScale);
   }
-}
-
-function engineHeaders(job: DispatchJob, target: Target): string[] {
-  const changes = new Map<string, string | undefined>();
-  for (const name of job.plan.removeHeaders) changes.set(name.toLowerCase(), undefined);
-  for (const [name, value] of job.plan.setHeaders) changes.set(name.toLowerCase(), value);
-  for (const [name, value] of target.headers ?? []) changes.set(name.toLowerCase(), value);
-  changes.set("x-request-id", job.request.id);
-  // Usage is read on the way, so nobody may compress it.
-  changes.set("accept-encoding", "identity");
-  return forwardedHeaders(job.headers, changes);
 }
 
 /** Microseconds are as fine as these clocks are. */

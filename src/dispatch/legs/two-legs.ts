@@ -185,22 +185,20 @@ class LegsRun implements UpstreamCall {
     const decode = legs.decode(result.answer);
     if (decode === undefined) return prefillFailure("bad-answer");
     this.#state.decodeBody = decode.body;
-    this.#state.facts = {
-      ...NO_FACTS,
-      outcome: decode.hasBlocks ? "remote" : "local",
+    this.#state.facts = outcomeOf(decode.hasBlocks ? "remote" : "local", {
       reason: decode.hasBlocks ? null : "no-kv-params",
       prefillEndpoint: endpoint,
       prefillMs: result.prefillMs,
       handleBlocks: decode.blockCount,
       prefillCachedTokens: readUsage(result.answer)?.cachedTokens ?? null,
-    };
+    });
     return result;
   }
 
   /** Both legs at once; until decode answers, a failed prefill leg ends the decode leg as well. */
   #both(body: Uint8Array, endpoint: string): Promise<Attempt> {
     const { promise, resolve } = Promise.withResolvers<Attempt>();
-    const facts: PdOutcome = { ...NO_FACTS, outcome: "remote", prefillEndpoint: endpoint };
+    const facts = outcomeOf("remote", { prefillEndpoint: endpoint });
     this.#state.facts = facts;
     let isAnswering = false;
     const answering = (): void => {
@@ -227,12 +225,10 @@ class LegsRun implements UpstreamCall {
   #askPrefill(body: Uint8Array, endpoint: string): Promise<PrefillResult> {
     const { path, headers } = this.#request;
     const { upstream, clock, prefillTimeoutWallMs: timeoutMs, settings } = this.#context;
-    const request = { address: endpoint, method: "POST", path, headers, body };
     const { prefillTls: tls } = settings;
-    return runPrefill(
-      { ...request, tls },
-      { upstream, clock, timeoutMs, signal: this.#abort.signal },
-    );
+    const { signal } = this.#abort;
+    const request = { address: endpoint, method: "POST", path, headers, body, tls };
+    return runPrefill(request, { upstream, clock, timeoutMs, signal });
   }
 
   /** Whether the decode engine answers without any prefill; its answer is then under way. */
@@ -240,7 +236,7 @@ class LegsRun implements UpstreamCall {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const answer = new TrialAnswer(this.#decodeAnswer(), (verdict) => {
       if (verdict === "taken") {
-        this.#state.facts = { ...NO_FACTS, outcome: "local", reason: "cached" };
+        this.#state.facts = outcomeOf("local", { reason: "cached" });
       }
       if (verdict === "refused") this.#call?.abort();
       resolve(verdict !== "refused");
@@ -254,7 +250,7 @@ class LegsRun implements UpstreamCall {
       this.#sink.prefillFailed(failure);
       return;
     }
-    this.#state.facts = { ...NO_FACTS, outcome: "fallback", reason: failure.fault };
+    this.#state.facts = outcomeOf("fallback", { reason: failure.fault });
     this.#state.decodeBody = body;
     this.#decode(body);
   }
@@ -314,14 +310,18 @@ class LegsRun implements UpstreamCall {
   }
 }
 
-const NO_FACTS = {
-  reason: null,
-  prefillEndpoint: null,
-  prefillMs: null,
-  handleBlocks: null,
-  kvBytes: null,
-  kvMs: null,
-  kvHandshakeMs: null,
-  prefillCachedTokens: null,
-  decodeCachedTokens: null,
-} as const;
+function outcomeOf(outcome: PdOutcome["outcome"], known: Partial<PdOutcome>): PdOutcome {
+  return {
+    outcome,
+    reason: null,
+    prefillEndpoint: null,
+    prefillMs: null,
+    handleBlocks: null,
+    kvBytes: null,
+    kvMs: null,
+    kvHandshakeMs: null,
+    prefillCachedTokens: null,
+    decodeCachedTokens: null,
+    ...known,
+  };
+}
