@@ -26,7 +26,7 @@ export interface ServeSettings {
   readonly isCorrectingMetrics: boolean;
   readonly prefillCandidates: number;
   /** How the router runs both legs of split requests; undefined leaves that to sidecars. */
-  readonly legs: LegsSettings | undefined;
+  readonly legs?: LegsSettings | undefined;
   readonly options: RouterOptions;
   readonly log: Log;
   /** File that every input of the cores is written to. */

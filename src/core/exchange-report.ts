@@ -11,7 +11,7 @@ export interface Usage {
 /** Counts of an engine that said nothing. */
 export const NO_USAGE: Usage = { promptTokens: null, completionTokens: null, cachedTokens: null };
 
-/** How a split request went, as its sidecar told; null where a real engine does not say. */
+/** How a split request went, as its sidecar told or the router's own legs did; null where a real engine does not say. */
 export interface PdOutcome {
   readonly outcome: "remote" | "local" | "fallback";
   readonly reason: string | null;
@@ -25,6 +25,19 @@ export interface PdOutcome {
   readonly prefillCachedTokens: number | null;
   readonly decodeCachedTokens: number | null;
 }
+
+/** Facts of a split request of which nothing is known but how it went. */
+export const NO_PD_FACTS: Omit<PdOutcome, "outcome"> = {
+  reason: null,
+  prefillEndpoint: null,
+  prefillMs: null,
+  handleBlocks: null,
+  kvBytes: null,
+  kvMs: null,
+  kvHandshakeMs: null,
+  prefillCachedTokens: null,
+  decodeCachedTokens: null,
+};
 
 /** Why a request was moved to another endpoint: the only faults that are retried. */
 export const RETRY_REASONS = ["connect-failed", "connection-lost", "engine-busy"] as const;

@@ -1,19 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { PdOutcome } from "../core/exchange-report.ts";
+import { NO_PD_FACTS, type PdOutcome } from "../core/exchange-report.ts";
 import { SidecarTelemetry } from "./sidecar-telemetry.ts";
 
 const outcomeOf = (known: Partial<PdOutcome>): PdOutcome => ({
   outcome: "remote",
-  reason: null,
-  prefillEndpoint: null,
-  prefillMs: null,
-  handleBlocks: null,
-  kvBytes: null,
-  kvMs: null,
-  kvHandshakeMs: null,
-  prefillCachedTokens: null,
-  decodeCachedTokens: null,
+  ...NO_PD_FACTS,
   ...known,
 });
 

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Clock } from "../../core/clock.ts";
-import type { PdOutcome } from "../../core/exchange-report.ts";
+import { NO_PD_FACTS, type PdOutcome } from "../../core/exchange-report.ts";
 import type { SequentialLegs, SplitLegs } from "../../sidecar/connectors/connector.ts";
 import { headerText } from "../headers.ts";
 import { KV_HEADER, parseKvHeader } from "../pd-header.ts";
@@ -311,17 +311,5 @@ class LegsRun implements UpstreamCall {
 }
 
 function outcomeOf(outcome: PdOutcome["outcome"], known: Partial<PdOutcome>): PdOutcome {
-  return {
-    outcome,
-    reason: null,
-    prefillEndpoint: null,
-    prefillMs: null,
-    handleBlocks: null,
-    kvBytes: null,
-    kvMs: null,
-    kvHandshakeMs: null,
-    prefillCachedTokens: null,
-    decodeCachedTokens: null,
-    ...known,
-  };
+  return { outcome, ...NO_PD_FACTS, ...known };
 }
