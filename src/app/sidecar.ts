@@ -38,6 +38,7 @@ export interface RunningSidecar {
 
 const DEFAULT_PORT = 8000;
 const DEFAULT_ENGINE_PORT = 8200;
+const PORT_MAX = 65_535;
 const DRAIN_TIMEOUT_MS = 30_000;
 
 /** Starts the sidecar; rejects, with nothing left running, for flags that do not fit or a port that cannot be had. */
@@ -45,6 +46,7 @@ export async function startSidecarProgram(settings: SidecarSettings): Promise<Ru
   const { given, log } = settings;
   const isPrefillAllowed = allowance(settings);
   const host = given.get("host") ?? "";
+  const { port, enginePort, rankCount } = portsOf(given);
   const folder = given.get("cert-path") || undefined;
   const isSecure = isOn(given.get("secure-serving"), true);
   const identity = isSecure ? await readIdentity(folder, log) : undefined;
@@ -55,13 +57,9 @@ export async function startSidecarProgram(settings: SidecarSettings): Promise<Ru
   try {
     sidecar = await startSidecar({
       host,
-      port: Number(given.get("port") ?? DEFAULT_PORT),
-      engine: {
-        host: "localhost",
-        port: Number(given.get("model-server-port") ?? DEFAULT_ENGINE_PORT),
-        tls: tlsOf(given, "decoder"),
-      },
-      rankCount: Number(given.get("data-parallel-size") ?? 1),
+      port,
+      engine: { host: "localhost", port: enginePort, tls: tlsOf(given, "decoder") },
+      rankCount,
       legs: legsOf(given),
       isSampling: isOn(given.get("enable-prefiller-sampling"), false),
       isPrefillAllowed,
@@ -92,6 +90,24 @@ export async function startSidecarProgram(settings: SidecarSettings): Promise<Ru
       await metrics?.close();
     },
   };
+}
+
+interface Ports {
+  readonly port: number;
+  readonly enginePort: number;
+  readonly rankCount: number;
+}
+
+/** Ports of the first rank; those of the others follow them. */
+function portsOf(given: ReadonlyMap<string, string>): Ports {
+  const port = Number(given.get("port") ?? DEFAULT_PORT);
+  const enginePort = Number(given.get("model-server-port") ?? DEFAULT_ENGINE_PORT);
+  const rankCount = Number(given.get("data-parallel-size") ?? 1);
+  if (Math.max(port, enginePort) + rankCount - 1 > PORT_MAX) {
+    const message = `${rankCount} ranks need as many ports in a row, up to ${PORT_MAX}`;
+    throw new ConfigError([{ path: "--data-parallel-size", message }]);
+  }
+  return { port, enginePort, rankCount };
 }
 
 function metricsServer(

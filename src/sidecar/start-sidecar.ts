@@ -12,9 +12,8 @@ import { type Rank, SidecarRoutes } from "./sidecar-routes.ts";
 
 const MAX_CONNECTIONS = 4096;
 const CONNECT_TIMEOUT_MS = 10_000;
-
-/** Connections to one engine unless set: llm-d's sidecar keeps as many a host; ours queues what comes beyond. */
-export const CONNECTIONS_PER_ENGINE = 2048;
+// llm-d's sidecar keeps as many a host; ours queues what comes beyond.
+const CONNECTIONS_PER_ENGINE = 2048;
 
 /** A server's certificate and key, PEM. */
 export interface SidecarIdentity {
@@ -39,7 +38,6 @@ export interface SidecarOptions {
   readonly isSampling?: boolean;
   /** Which `host:port` may be asked for prefill, asked anew for each request; without it every one may. */
   readonly isPrefillAllowed?: ((hostPort: string) => boolean) | undefined;
-  readonly connectionsPerEngine?: number;
   /** Plain HTTP without it. */
   readonly tls?: (SidecarIdentity & { readonly minVersion: "TLSv1.2" | "TLSv1.3" }) | undefined;
   readonly clock: Clock;
@@ -68,7 +66,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { clock, timeScale, legs: settings, engine, host } = options;
   const upstream = new Upstream({
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    connectionsPerEndpoint: options.connectionsPerEngine ?? CONNECTIONS_PER_ENGINE,
+    connectionsPerEndpoint: CONNECTIONS_PER_ENGINE,
   });
   const prefillTimeoutWallMs = wallLimitMs(settings.prefillTimeoutMs, timeScale);
   const routes = new SidecarRoutes(options, { upstream, clock, prefillTimeoutWallMs, settings });

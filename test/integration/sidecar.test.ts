@@ -221,6 +221,10 @@ const wrong: readonly (readonly [args: readonly string[], message: RegExp])[] = 
   [["--kv-connector=mooncake"], /--kv-connector: must be one of nixlv2, shared-storage/],
   [["--decode-chunk-size=8"], /--decode-chunk-size: a decode leg is never cut/],
   [["--data-parallel-size=0"], /must be a number from 1 to 256/],
+  [
+    ["--port=65400", "--data-parallel-size=256", "--allow-prefill=a"],
+    /--data-parallel-size: 256 ranks need as many ports/,
+  ],
   [["--portt=1"], /--portt: unknown flag/],
   [["--configuration=port: x"], /--configuration:1:1: port: must be a port/],
   [["--configuration={ports: 1}"], /ports: unknown flag; did you mean port\?/],

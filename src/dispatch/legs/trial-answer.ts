@@ -51,9 +51,13 @@ export class TrialAnswer implements UpstreamSink {
       this.#lines.push(chunk, (line) => {
         isRefused ??= refusal(line);
       });
-      if (isRefused !== undefined) this.#decide(isRefused);
+      if (isRefused !== undefined) {
+        this.#decide(isRefused);
+        return;
+      }
     }
-    if (this.#heldBytes > MAX_JSON_BYTES && !this.#isPassing) this.#pass("taken");
+    // A refusal is short.
+    if (this.#heldBytes > MAX_JSON_BYTES) this.#pass("taken");
   }
 
   end(trailers: IncomingHttpHeaders): void {
