@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
+import { connect } from "node:tls";
 import { Agent, type Dispatcher, request } from "undici";
 import { selfSignedCertificate } from "../../src/app/self-signed-certificate.ts";
 import { endpointsText } from "../fixtures/running-epp.ts";
@@ -173,6 +176,80 @@ test("sidecar: TLS to the client and to both engines", async () => {
   secure.closeAllConnections();
   secure.close();
 });
+
+test("sidecar: certificates come from files and are taken up when they change", async () => {
+  const renew = (): void => {
+    const { cert, key } = selfSignedCertificate(Date.now());
+    writeFileSync(join(folder, "tls.crt"), cert);
+    writeFileSync(join(folder, "tls.key"), key);
+  };
+  renew();
+  const args = ["--host=127.0.0.1", `--cert-path=${folder}`, "--allow-prefill=127.0.0.1"];
+  await using sidecar = await startSidecar(args);
+  assert.match(sidecar.greeting, /TLS, files/);
+  const [port = 0] = sidecar.ports;
+  const first = await certificateOf(port);
+  renew();
+  while ((await certificateOf(port)) === first) await new Promise((done) => setTimeout(done, 50));
+});
+
+/** Fingerprint of the certificate that a port shows. */
+async function certificateOf(port: number): Promise<string> {
+  const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.destroy();
+  return fingerprint256;
+}
+
+const drains = [
+  { name: "waits for what is under way", timeout: "60s", isWhole: true },
+  { name: "cuts what is not done in time", timeout: "1ms", isWhole: false },
+];
+for (const { name, timeout, isWhole } of drains) {
+  test(`sidecar: SIGTERM ${name}, and the exit code is 0`, async () => {
+    const asked = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const engine = createHttpServer((received, response) => {
+      received.resume();
+      response.writeHead(200).write("begun, ");
+      asked.resolve();
+      goOn.promise.then(() => response.end("done"), assert.fail);
+    });
+    await new Promise<void>((done) => engine.listen(0, "127.0.0.1", done));
+    const { port } = engine.address() as AddressInfo;
+    const args = [`--model-server-port=${port}`, `--drain-timeout=${timeout}`];
+    await using sidecar = await startSidecar([...PLAIN, "--allow-prefill=127.0.0.1", ...args]);
+    const [sidecarPort] = sidecar.ports;
+    const answer = await ask(sidecarPort, "");
+    await asked.promise;
+    const stopped = sidecar.stop();
+    // Its listener is closed before anything else happens.
+    while (await isListening(sidecarPort)) await new Promise((done) => setTimeout(done, 20));
+    if (isWhole) {
+      goOn.resolve();
+      assert.equal(await answer.body.text(), "begun, done");
+    } else {
+      await assert.rejects(answer.body.text());
+      goOn.resolve();
+    }
+    assert.equal(await stopped, 0);
+    engine.closeAllConnections();
+    engine.close();
+  });
+}
+
+async function isListening(port = 0): Promise<boolean> {
+  const socket = connectTcp(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
 
 test("sidecar: ranks have ports in a row, and a header names one", async () => {
   const enginePort = await freePorts(2);
