@@ -13,6 +13,8 @@ export type KvEvent =
       readonly blockTokens: number;
       /** vLLM's extra key of the first block of a salted prompt. */
       readonly cacheSalt?: string;
+      /** LoRA adapter that the blocks were computed with; of the first block of a prompt. */
+      readonly loraName?: string;
     }
   | { readonly kind: "removed"; readonly blockHashes: readonly EngineBlockHash[] }
   | { readonly kind: "cleared" };

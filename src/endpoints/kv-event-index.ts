@@ -10,7 +10,8 @@ interface Pair {
 
 /** How the index turns an engine's tokens into the router's own chain; `request/` implements both. */
 export interface BlockChaining {
-  seed(cacheSalt: string | undefined): Pair;
+  /** Blocks of a LoRA adapter are those of the model that requests name it as. */
+  seed(cacheSalt: string | undefined, loraName: string | undefined): Pair;
   /** Chains full blocks of `bytes` after `parent` into lo,hi pairs. */
   hash(bytes: Uint8Array, blockBytes: number, parent: Pair, out: Uint32Array): number;
 }
@@ -92,7 +93,7 @@ export class KvEventIndex implements KvBlockView {
     }
     const parent =
       event.parentHash === undefined
-        ? this.#chaining.seed(event.cacheSalt)
+        ? this.#chaining.seed(event.cacheSalt, event.loraName)
         : held.blockByEngineHash.get(event.parentHash);
     // A parent that is unknown here was stored before this router listened: its children cannot be placed.
     if (parent === undefined) return;
