@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { encode } from "@msgpack/msgpack";
 import type { KvEvent } from "../core/kv-event.ts";
@@ -253,5 +255,44 @@ for (const { name, payload, reason } of [
 ]) {
   test(`kv-event-frame: malformed: ${name}`, () => {
     assert.deepEqual(new KvFrameDecoder().decode(payload), { kind: "malformed", reason });
+  });
+}
+
+const digestOf = (letter: string): Buffer => createHash("sha256").update(letter).digest();
+const golden = [
+  {
+    file: "vllm-v0.9",
+    hash: (letter: string) => digestOf(letter).readBigUInt64BE(24),
+    isOld: true,
+  },
+  { file: "vllm-array", hash: (letter: string) => digestOf(letter).readBigUInt64BE(24) },
+  { file: "vllm-map", hash: (letter: string) => digestOf(letter).latin1Slice() },
+];
+for (const { file, hash, isOld = false } of golden) {
+  test(`kv-event-frame: ${file}`, () => {
+    const url = new URL(`../../test/golden/kv-events/${file}.msgpack`, import.meta.url);
+    const frame = new KvFrameDecoder().decode(readFileSync(url));
+    const prompt: KvEvent = {
+      kind: "stored",
+      blockHashes: [hash("a"), hash("b")],
+      parentHash: undefined,
+      tokenIds: Uint32Array.from([100, 101, 102, 103, 104, 105, 106, 107]),
+      blockTokens: 4,
+      ...(!isOld && { cacheSalt: "salt" }),
+    };
+    const child: KvEvent = {
+      kind: "stored",
+      blockHashes: [hash("c")],
+      parentHash: hash("b"),
+      tokenIds: Uint32Array.from([151_643, 151_644, 198, 4_294_967_295]),
+      blockTokens: 4,
+    };
+    const removed: KvEvent = { kind: "removed", blockHashes: [hash("b")] };
+    assert.deepEqual(frame, {
+      kind: "events",
+      events: [{ kind: "cleared" }, prompt, ...(isOld ? [] : [child]), removed],
+      ignoredCount: isOld ? 0 : 3,
+      faultyCount: 0,
+    });
   });
 }

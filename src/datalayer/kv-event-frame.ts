@@ -236,7 +236,7 @@ function readHash(reader: MsgpackReader): EngineBlockHash {
   if (reader.kind() !== "bin") return reader.int();
   const digest = reader.bin(HASH_BYTES_MAX);
   if (digest.length === 0) throw new MsgpackFault("a hash without bytes");
-  return String.fromCharCode(...digest);
+  return Buffer.from(digest.buffer, digest.byteOffset, digest.length).latin1Slice();
 }
 
 function readTokens(reader: MsgpackReader): Uint32Array {
