@@ -77,6 +77,8 @@ const RULES: ArchitectureRules = {
     pino: ["telemetry"],
     commander: ["cli"],
     "@bufbuild": ["front"],
+    zeromq: ["datalayer", "engine-server"],
+    "@msgpack": ["engine-server"],
   },
   deterministic: [
     "core",

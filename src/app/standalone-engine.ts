@@ -4,6 +4,7 @@ import { fillEngineConfig } from "../engine/engine-config.ts";
 import { findGpu, GPU_NAMES } from "../engine/gpus.ts";
 import type { ModelSpec } from "../engine/model-spec.ts";
 import { findModel, MODEL_NAMES } from "../engine/models.ts";
+import type { KvEventSocketOptions } from "../engine-server/kv-event-socket.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
 import { type EngineServer, startEngineServer } from "../engine-server/start-engine-server.ts";
 
@@ -25,6 +26,8 @@ export interface StandaloneEngineOptions {
   readonly gpuMemoryUtilization?: number | undefined;
   readonly maxNumSeqs?: number | undefined;
   readonly maxNumBatchedTokens?: number | undefined;
+  /** Undefined without `--kv-events-config`, or where it turns events off. */
+  readonly kvEventSocket?: KvEventSocketOptions | undefined;
   readonly log: Log;
 }
 
@@ -42,7 +45,7 @@ export function startStandaloneEngine(options: StandaloneEngineOptions): Promise
   }
   const { host, port, timeScale, seed, isKvConnectorEnabled, log } = options;
   const { tensorParallel, blockTokens, maxModelLen } = options;
-  const { gpuMemoryUtilization, maxNumSeqs, maxNumBatchedTokens } = options;
+  const { gpuMemoryUtilization, maxNumSeqs, maxNumBatchedTokens, kvEventSocket } = options;
   return startEngineServer({
     name: options.model,
     host,
@@ -57,12 +60,14 @@ export function startStandaloneEngine(options: StandaloneEngineOptions): Promise
       gpuMemoryUtilization,
       maxNumSeqs,
       maxNumBatchedTokens,
+      isKvEventsEnabled: kvEventSocket !== undefined,
     }),
     clock: scaledClock(timeScale),
     timeScale,
     seed,
     link: { kind: options.link },
     isKvConnectorEnabled,
+    kvEventSocket,
     log,
   });
 }

@@ -1,5 +1,6 @@
 import process from "node:process";
 import { Command } from "commander";
+import { readKvEventsConfig } from "../app/kv-events-config.ts";
 import { createStderrLog } from "../app/program-log.ts";
 import { readModelFile } from "../app/read-model-file.ts";
 import { startStandaloneEngine } from "../app/standalone-engine.ts";
@@ -23,6 +24,8 @@ interface EngineOptions {
   readonly gpuMemoryUtilization?: number;
   readonly maxNumSeqs?: number;
   readonly maxNumBatchedTokens?: number;
+  readonly kvEventsConfig?: string;
+  readonly kvEventsEncoding: "array" | "map";
 }
 
 const EXAMPLE = `
@@ -59,12 +62,25 @@ export function engineCommand(): Command {
     .option("--gpu-memory-utilization <share>", "share of GPU memory, 0 to 1", positiveNumber)
     .option("--max-num-seqs <n>", "sequences in a batch", COUNT)
     .option("--max-num-batched-tokens <n>", "tokens in a step", COUNT)
+    .option("--kv-events-config <json>", "vLLM's KVEventsConfig: publish KV events over ZMQ")
+    .option(
+      "--kv-events-encoding <shape>",
+      "events as vLLM wrote them until early 2026 (array) or since then (map)",
+      oneOf(["array", "map"]),
+      "map",
+    )
     .addHelpText("after", EXAMPLE)
     .action((options: EngineOptions) => runEngine(options));
 }
 
 async function runEngine(options: EngineOptions): Promise<void> {
-  const { modelFile } = options;
+  const { modelFile, kvEventsConfig, kvEventsEncoding: encoding } = options;
+  // vLLM's variable with its default.
+  const isHashInt = process.env["VLLM_KV_EVENTS_USE_INT_BLOCK_HASHES"] !== "0";
+  const kvEventSocket =
+    kvEventsConfig === undefined
+      ? undefined
+      : readKvEventsConfig(kvEventsConfig, { encoding, isHashInt });
   const stopped = untilStopped();
   const server = await startStandaloneEngine({
     ...options,
@@ -76,6 +92,7 @@ async function runEngine(options: EngineOptions): Promise<void> {
     isKvConnectorEnabled: options.kvConnector,
     tensorParallel: options.tensorParallelSize,
     blockTokens: options.blockSize,
+    kvEventSocket,
     log: createStderrLog("warn"),
   });
   console.log(`${options.model} on http://${server.address} (Ctrl-C ends it)`);

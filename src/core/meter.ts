@@ -1,13 +1,19 @@
 /** Label values by label name. Values come from the configuration or a closed list, never from a client unchecked. */
 export type MetricLabels = Readonly<Record<string, string>>;
 
-/** Names of the numbers that the deterministic zone counts; `telemetry/` gives each its exported name. */
+/** Names of the numbers that the deterministic zone and the datalayer count; `telemetry/` gives each its exported name. */
 export const COUNTERS = [
   "decisions",
   "plugin-failures",
   "endpoint-changes",
   "exchanges-expired",
   "config-reloads",
+  "kv-messages",
+  "kv-gaps",
+  "kv-resyncs",
+  "kv-faults",
+  "kv-reconnections",
+  "kv-errors",
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 

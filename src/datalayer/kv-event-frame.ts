@@ -14,8 +14,8 @@ export type KvFrame =
   /** Nothing of it can be used. */
   | { readonly kind: "malformed"; readonly reason: string };
 
-/** vLLM has one message a step, and a step some tokens more than `max-num-batched-tokens`. */
-const FRAME_BYTES_MAX = 16 * 1024 * 1024;
+/** Longest payload that is read. vLLM has one message a step, and a step some tokens more than `max-num-batched-tokens`. */
+export const FRAME_BYTES_MAX: number = 16 * 1024 * 1024;
 const EVENTS_MAX = 65_536;
 const HASHES_MAX = 65_536;
 const BLOCK_TOKENS_MAX = 65_536;
@@ -122,7 +122,7 @@ export class KvFrameDecoder {
     if (tag === "AllBlocksCleared") return { kind: "cleared" };
     if (tag !== "BlockStored" && tag !== "BlockRemoved") return "ignored";
     // None is the GPU's: vLLM 0.9 has no other.
-    if (fields.medium !== undefined && fields.medium.toUpperCase() !== "GPU") return "ignored";
+    if (fields.medium !== undefined && fields.medium !== "GPU") return "ignored";
     const { group } = fields;
     if (fields.cacheKind !== undefined && !PREFIX_CACHES.has(fields.cacheKind)) {
       if (group !== undefined) this.#otherGroups.add(group);
@@ -160,7 +160,7 @@ function storedEvent(
     parentHash: parent,
     tokenIds: usable === hashes.length ? tokens : tokens.slice(0, usable * blockTokens),
     blockTokens,
-    ...(isFirst && loraName !== undefined && { loraName }),
+    ...(loraName !== undefined && { loraName }),
     ...(cacheSalt !== undefined && { cacheSalt }),
   };
 }
@@ -236,7 +236,7 @@ function readHash(reader: MsgpackReader): EngineBlockHash {
   if (reader.kind() !== "bin") return reader.int();
   const digest = reader.bin(HASH_BYTES_MAX);
   if (digest.length === 0) throw new MsgpackFault("a hash without bytes");
-  return Buffer.from(digest.buffer, digest.byteOffset, digest.length).latin1Slice();
+  return Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString("latin1");
 }
 
 function readTokens(reader: MsgpackReader): Uint32Array {

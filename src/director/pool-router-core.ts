@@ -45,7 +45,7 @@ export class PoolRouterCore implements RouterCore {
     });
     this.#load = new LoadTracker(this.#store, { isCorrecting: options.isCorrectingMetrics });
     this.#kvIndex = new KvEventIndex({
-      seed: (cacheSalt, loraName) => chainSeed(loraName ?? model, cacheSalt),
+      seed: (loraName, cacheSalt) => chainSeed(loraName ?? model, cacheSalt),
       hash: (bytes, blockBytes, parent, out) =>
         hasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
     });

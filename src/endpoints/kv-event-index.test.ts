@@ -11,7 +11,7 @@ const encoder = new TextEncoder();
 
 function newIndex(): KvEventIndex {
   return new KvEventIndex({
-    seed: (cacheSalt) => chainSeed("m", cacheSalt),
+    seed: (loraName, cacheSalt) => chainSeed(loraName ?? "m", cacheSalt),
     hash: (bytes, blockBytes, parent, out) =>
       plainBlockHasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
   });

@@ -10,8 +10,7 @@ interface Pair {
 
 /** How the index turns an engine's tokens into the router's own chain; `request/` implements both. */
 export interface BlockChaining {
-  /** Blocks of a LoRA adapter are those of the model that requests name it as. */
-  seed(cacheSalt: string | undefined, loraName: string | undefined): Pair;
+  seed(loraName: string | undefined, cacheSalt: string | undefined): Pair;
   /** Chains full blocks of `bytes` after `parent` into lo,hi pairs. */
   hash(bytes: Uint8Array, blockBytes: number, parent: Pair, out: Uint32Array): number;
 }
@@ -93,7 +92,7 @@ export class KvEventIndex implements KvBlockView {
     }
     const parent =
       event.parentHash === undefined
-        ? this.#chaining.seed(event.cacheSalt, event.loraName)
+        ? this.#chaining.seed(event.loraName, event.cacheSalt)
         : held.blockByEngineHash.get(event.parentHash);
     // A parent that is unknown here was stored before this router listened: its children cannot be placed.
     if (parent === undefined) return;

@@ -8,6 +8,7 @@ import { createEngine } from "../engine/vllm-engine.ts";
 import { EngineMetrics } from "./engine-metrics.ts";
 import { type HttpListener, openListener } from "./http-listener.ts";
 import { type KvEventBatch, KvEventPublisher } from "./kv-event-publisher.ts";
+import { type KvEventSocketOptions, openKvEventSocket } from "./kv-event-socket.ts";
 import type { KvLink } from "./kv-link.ts";
 import { KvLoader } from "./kv-loader.ts";
 import { kvSideChannel } from "./kv-side-channel.ts";
@@ -28,6 +29,8 @@ export interface EngineUnitOptions {
   readonly isKvConnectorEnabled: boolean;
   /** Called when the engine's events are enabled; must not throw. */
   readonly onKvEvents: (batch: KvEventBatch) => void;
+  /** Where the engine's events are published over ZMQ; undefined for nowhere. */
+  readonly kvEventSocket?: KvEventSocketOptions | undefined;
   /** Wall time for which a streaming client may leave a full buffer untouched before it is cut. */
   readonly stallTimeoutMs: number;
   readonly log: Log;
@@ -59,7 +62,14 @@ export async function openEngineUnit(options: EngineUnitOptions): Promise<Engine
   const engineId = randomUUID();
   const engine = createEngine(config);
   const metrics = new EngineMetrics({ config, modelName, isKvConnectorEnabled });
-  const publisher = new KvEventPublisher(options.onKvEvents);
+  const kvEvents =
+    options.kvEventSocket === undefined
+      ? undefined
+      : await openKvEventSocket(options.kvEventSocket, log);
+  const publisher = new KvEventPublisher((batch) => {
+    kvEvents?.publish(batch);
+    options.onKvEvents(batch);
+  });
   const driver = new RealTimeDriver(engine, {
     clock,
     timeScale,
@@ -85,7 +95,7 @@ export async function openEngineUnit(options: EngineUnitOptions): Promise<Engine
     sideChannel,
     async stop() {
       driver.stop();
-      await Promise.all([loader.close(), sideChannel?.reset()]);
+      await Promise.all([loader.close(), sideChannel?.reset(), kvEvents?.close()]);
     },
   };
 }

@@ -2,6 +2,19 @@ import type { CounterName, HistogramName, Meter, MetricLabels } from "../core/me
 import type { Instruments } from "./instruments.ts";
 import { METRIC_TABLE, type MetricKey } from "./metric-table.ts";
 
+const COUNTER_METRICS: Readonly<Record<Exclude<CounterName, "decisions">, MetricKey>> = {
+  "plugin-failures": "pluginFailures",
+  "endpoint-changes": "endpointChanges",
+  "config-reloads": "configReloads",
+  "exchanges-expired": "expiredExchanges",
+  "kv-messages": "kvMessages",
+  "kv-gaps": "kvGaps",
+  "kv-resyncs": "kvResyncs",
+  "kv-faults": "kvFaults",
+  "kv-reconnections": "kvReconnections",
+  "kv-errors": "kvErrors",
+};
+
 /** Gives what the deterministic zone counts its exported names; times become seconds. */
 export class CoreMeter implements Meter {
   readonly #instruments: Instruments;
@@ -11,23 +24,8 @@ export class CoreMeter implements Meter {
   }
 
   count(name: CounterName, labels: MetricLabels, by = 1): void {
-    switch (name) {
-      case "decisions":
-        this.#decided(labels, by);
-        break;
-      case "plugin-failures":
-        this.#count("pluginFailures", labels, by);
-        break;
-      case "endpoint-changes":
-        this.#count("endpointChanges", labels, by);
-        break;
-      case "config-reloads":
-        this.#count("configReloads", labels, by);
-        break;
-      case "exchanges-expired":
-        this.#count("expiredExchanges", labels, by);
-        break;
-    }
+    if (name === "decisions") this.#decided(labels, by);
+    else this.#count(COUNTER_METRICS[name], labels, by);
   }
 
   observe(name: HistogramName, labels: MetricLabels, value: number): void {

@@ -91,6 +91,13 @@ export const METRIC_KEYS = [
   "endpointChanges",
   "expiredExchanges",
   "configReloads",
+  "kvMessages",
+  "kvReconnections",
+  "kvErrors",
+  "kvSubscribers",
+  "kvGaps",
+  "kvResyncs",
+  "kvFaults",
   "inFlight",
   "bufferedBytes",
   "indexBytes",
@@ -276,6 +283,36 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
     ["result"],
     "Changed configuration files, by whether they were applied or rejected.",
   ),
+  kvMessages: kvEvents("messages_received_total", "counter", "Messages of engines' KV events."),
+  kvReconnections: kvEvents(
+    "subscriber_reconnections_total",
+    "counter",
+    "Connections to a KV-event socket that broke and stood again.",
+  ),
+  kvErrors: kvEvents(
+    "zmq_errors_total",
+    "counter",
+    "Failures of KV-event sockets: addresses, handshakes, replays without answer.",
+  ),
+  kvSubscribers: kvEvents("active_subscribers", "gauge", "Endpoints whose KV events are read."),
+  kvGaps: own(
+    "kv_events_gaps_total",
+    "counter",
+    ["name", "result"],
+    "Gaps between KV-event messages, by whether the engine sent the missing ones again.",
+  ),
+  kvResyncs: own(
+    "kv_events_resyncs_total",
+    "counter",
+    ["name", "reason"],
+    "Times that what an endpoint had reported was given up.",
+  ),
+  kvFaults: own(
+    "kv_events_malformed_total",
+    "counter",
+    ["name"],
+    "KV events and messages of a wrong shape.",
+  ),
   inFlight: own(
     "inflight_requests",
     "gauge",
@@ -292,6 +329,11 @@ function llmd(name: string, type: MetricType, labels: readonly string[], help: s
 
 function own(name: string, type: MetricType, labels: readonly string[], help: string): MetricSpec {
   return { name: `switchyard_${name}`, type, labels, help };
+}
+
+function kvEvents(name: string, type: MetricType, help: string): MetricSpec {
+  const alias = { name: `kvcache_kvevents_${name}`, labels: ["name"] };
+  return { ...llmd(`kv_cache_events_${name}`, type, ["name"], help), alias };
 }
 
 function pool(name: string, help: string): MetricSpec {
