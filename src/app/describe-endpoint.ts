@@ -1,4 +1,5 @@
 import type { Json } from "../core/json.ts";
+import type { KvStreamStatus } from "../datalayer/kv-event-subscriber.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
 import { NUMERIC_ATTRIBUTES, scrapedAtMs } from "../endpoints/numeric-attribute.ts";
 
@@ -7,8 +8,9 @@ export function describeEndpoint(
   pool: string,
   table: EndpointTable,
   slot: number,
-  nowMs: number,
+  parts: { readonly kvStream: KvStreamStatus | undefined; readonly nowMs: number },
 ): Json {
+  const { kvStream, nowMs } = parts;
   const known = (value: number): number | null => (Number.isNaN(value) ? null : value);
   const scraped = table.column(scrapedAtMs)[slot] as number;
   return {
@@ -24,6 +26,17 @@ export function describeEndpoint(
         known(table.column(attribute)[slot] as number),
       ]),
     ),
+    kvEvents: kvStream === undefined ? null : describeStream(kvStream, nowMs),
+  };
+}
+
+/** `isConnected` alone is no flow: an engine that publishes nothing is connected, too. */
+function describeStream(stream: KvStreamStatus, nowMs: number): Json {
+  const { lastAtMs, lastSequence, ...rest } = stream;
+  return {
+    ...rest,
+    lastSequence: lastSequence ?? null,
+    ageMs: lastAtMs === undefined ? null : nowMs - lastAtMs,
   };
 }
 
@@ -31,9 +44,15 @@ export function describeEndpoint(
 export function describeEndpoints(
   pool: string,
   table: EndpointTable,
-  nowMs: number,
+  parts: {
+    readonly kvStream: (slot: number) => KvStreamStatus | undefined;
+    readonly nowMs: number;
+  },
 ): readonly Json[] {
   return Array.from({ length: table.slotCount }, (_, slot) => slot)
     .filter((slot) => table.isPresent(slot))
-    .map((slot) => describeEndpoint(pool, table, slot, nowMs));
+    .map((slot) => {
+      const { kvStream, nowMs } = parts;
+      return describeEndpoint(pool, table, slot, { kvStream: kvStream(slot), nowMs });
+    });
 }

@@ -44,6 +44,8 @@ const schema = z.array(
     isReady: z.boolean().default(true),
     metricsAgeMs: z.number().min(0).nullable().default(0),
     attributes: attributes.default({}),
+    /** How its events flow tells nothing of the blocks of a prompt. */
+    kvEvents: z.looseObject({}).nullable().optional(),
     cachedPrefixBytes: z.int().min(0).default(0),
     reportedPrefixBytes: z.int().min(0).optional(),
   }),

@@ -29,6 +29,13 @@ export const EPP_FLAGS: readonly FlagSpec[] = [
   },
   { name: "host", kind: "text", help: "address to listen on; all of them unless given" },
   { name: "prefill-candidates", kind: "number", help: "prefill endpoints named to a sidecar (1)" },
+  { name: "kv-events-port", kind: "port", help: "port of the engines' KV events (ZMQ)" },
+  {
+    name: "kv-events-replay-port",
+    kind: "port",
+    help: "port at which missed KV events are asked for",
+  },
+  { name: "kv-events-topic", kind: "text", help: "topics of the KV events; all unless given" },
   { name: "plugin", kind: "text", help: "file with a plugin of your own" },
   { name: "config-file", kind: "text", help: "EndpointPickerConfig; it is watched for changes" },
   { name: "config-text", kind: "text", help: "EndpointPickerConfig as text" },

@@ -1,6 +1,7 @@
 import type { RouterConfig } from "../config/router-config.ts";
 import type { Log } from "../core/log.ts";
 import { DEFAULT_ENGINE_ACCESS, type EngineAccess } from "../datalayer/endpoint-clients.ts";
+import type { KvEventAccess } from "../datalayer/kv-event-subscriber.ts";
 import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
 import type { EndpointSpec } from "../endpoints/endpoint-table.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
@@ -9,6 +10,7 @@ import { type ExtProcFront, startExtProc } from "../front/extproc/start-extproc.
 import type { ConfigSource } from "./config-reload.ts";
 import type { EppFlags } from "./epp-flags.ts";
 import { durationMs, isOn, quantityBytes } from "./flag-values.ts";
+import { type KvEventFlags, kvEventAccess } from "./kv-event-access.ts";
 import { DEFAULT_ROUTER_OPTIONS, type RouterOptions } from "./router-options.ts";
 import type { LivePool } from "./router-pool.ts";
 import { followIdentity, readIdentity, type ServerIdentity } from "./server-identity.ts";
@@ -48,6 +50,10 @@ export async function startEpp(settings: EppSettings): Promise<RunningEpp> {
   const { flags, config, source, log } = settings;
   const { given } = flags;
   const endpoints = parseEndpointsFile(settings.endpointsFile);
+  const accessUnder = (changed: RouterConfig): KvEventAccess | undefined =>
+    kvEventAccess(changed, kvEventFlags(flags));
+  // What is wrong with it is told before anything runs.
+  accessUnder(config);
   const folder = given.get("cert-path");
   const isSecure = isOn(given.get("secure-serving"), true);
   const identity = isSecure ? await readIdentity(folder, log) : undefined;
@@ -74,6 +80,7 @@ export async function startEpp(settings: EppSettings): Promise<RunningEpp> {
           config,
           modelName: given.get("model"),
           access: accessOf(flags),
+          kvEventAccess: accessUnder,
           source,
         },
       ],
@@ -166,6 +173,16 @@ function accessOf({ given }: EppFlags): EngineAccess {
     isVerifying: !isOn(given.get("model-server-metrics-https-insecure-skip-verify"), true),
     metricsPath: given.get("model-server-metrics-path") ?? DEFAULT_ENGINE_ACCESS.metricsPath,
     metricsPort: portOf({ given }, "model-server-metrics-port", 0),
+  };
+}
+
+function kvEventFlags({ given }: EppFlags): KvEventFlags {
+  // 0 is no port to connect to.
+  const port = (name: string): number | undefined => Number(given.get(name) ?? 0) || undefined;
+  return {
+    port: port("kv-events-port"),
+    replayPort: port("kv-events-replay-port"),
+    topicFilter: given.get("kv-events-topic"),
   };
 }
 

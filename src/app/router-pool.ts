@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { RewriteRule, RouterConfig } from "../config/router-config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
@@ -6,6 +7,12 @@ import { EndpointClients, type EngineAccess } from "../datalayer/endpoint-client
 import type { ConsumedMetrics } from "../datalayer/engine-metrics.ts";
 import type { HealthProbe } from "../datalayer/health-probe.ts";
 import { startHealthProbe } from "../datalayer/health-probe.ts";
+import {
+  type KvEventAccess,
+  type KvEventSubscriber,
+  type KvStreamStatus,
+  startKvEventSubscriber,
+} from "../datalayer/kv-event-subscriber.ts";
 import type { Scraper } from "../datalayer/scraper.ts";
 import { startScraper } from "../datalayer/scraper.ts";
 import { type ServedModels, startServedModels } from "../datalayer/served-models.ts";
@@ -30,6 +37,8 @@ export interface PoolSpec {
   readonly modelName: string | undefined;
   /** How the engines are asked for metrics and health; plain HTTP on their own port unless set. */
   readonly access?: EngineAccess | undefined;
+  /** Where the engines' KV events are read under a configuration; undefined for nowhere. */
+  readonly kvEventAccess?: ((config: RouterConfig) => KvEventAccess | undefined) | undefined;
   /** File that is watched for changes. */
   readonly source: ConfigSource | undefined;
 }
@@ -48,7 +57,7 @@ export interface LivePoolOptions {
   readonly meter: Meter;
 }
 
-/** A pool with its background readers: metrics, health and, where no manifest says, served models. */
+/** A pool with its background readers: metrics, health, KV events and, where no manifest says, served models. */
 export class LivePool implements FrontPool {
   readonly spec: PoolSpec;
   /** The door for every input. */
@@ -60,6 +69,8 @@ export class LivePool implements FrontPool {
   #config: RouterConfig;
   readonly #clients: EndpointClients;
   #scraper: Scraper;
+  #kvEventAccess: KvEventAccess | undefined;
+  #kvEvents: KvEventSubscriber | undefined;
   readonly #probe: HealthProbe;
   readonly #models: ServedModels | undefined;
   readonly #created = Math.floor(Date.now() / 1000);
@@ -73,6 +84,7 @@ export class LivePool implements FrontPool {
     this.#config = spec.config;
     this.#clients = new EndpointClients(options.probeTimeoutMs, spec.access);
     this.#scraper = this.#startScraper();
+    this.#followKvEvents(spec.kvEventAccess?.(spec.config));
     const readers = this.#readerOptions();
     this.#probe = startHealthProbe(readers);
     this.#models = spec.modelName === undefined ? startServedModels(readers) : undefined;
@@ -119,6 +131,16 @@ export class LivePool implements FrontPool {
     return false;
   }
 
+  /** Endpoints whose KV events are read. */
+  get kvSubscriberCount(): number {
+    return this.#kvEvents?.activeCount ?? 0;
+  }
+
+  /** How an endpoint's KV events flow; undefined where they are not read. */
+  kvStream(slot: number): KvStreamStatus | undefined {
+    return this.#kvEvents?.status(slot);
+  }
+
   /** The configuration in effect. */
   get config(): RouterConfig {
     return this.#config;
@@ -136,7 +158,12 @@ export class LivePool implements FrontPool {
 
   async close(): Promise<void> {
     this.#reload?.close();
-    await Promise.all([this.#scraper.close(), this.#probe.close(), this.#models?.close()]);
+    await Promise.all([
+      this.#scraper.close(),
+      this.#kvEvents?.close(),
+      this.#probe.close(),
+      this.#models?.close(),
+    ]);
   }
 
   #rules(): readonly RewriteRule[] {
@@ -144,12 +171,29 @@ export class LivePool implements FrontPool {
   }
 
   #reconfigure(config: RouterConfig): void {
+    const kvEventAccess = this.spec.kvEventAccess?.(config);
     (this.#options.recording ?? this.state).reconfigure(config);
     this.#config = config;
-    const before = this.#scraper;
+    this.#endReader(this.#scraper);
     this.#scraper = this.#startScraper();
-    before.close().catch((error: unknown) => {
-      this.#options.log.warn("scraper-close-failed", { error: String(error) });
+    this.#followKvEvents(kvEventAccess);
+  }
+
+  /** Begins anew only where something else is to be read: a new stream knows nothing of its engine. */
+  #followKvEvents(access: KvEventAccess | undefined): void {
+    if (isDeepStrictEqual(access, this.#kvEventAccess)) return;
+    this.#kvEventAccess = access;
+    this.#endReader(this.#kvEvents);
+    const { meter } = this.#options;
+    this.#kvEvents =
+      access === undefined
+        ? undefined
+        : startKvEventSubscriber({ ...this.#readerOptions(), access, meter, pool: this.key });
+  }
+
+  #endReader(reader: { close(): Promise<void> } | undefined): void {
+    reader?.close().catch((error: unknown) => {
+      this.#options.log.warn("reader-close-failed", { error: String(error) });
     });
   }
 

@@ -1,10 +1,12 @@
 import type { RouterConfig } from "../config/router-config.ts";
 import type { Log } from "../core/log.ts";
+import type { KvEventAccess } from "../datalayer/kv-event-subscriber.ts";
 import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
 import type { LegsSettings } from "../dispatch/legs/legs-settings.ts";
 import type { EndpointSpec } from "../endpoints/endpoint-table.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
 import type { ConfigSource } from "./config-reload.ts";
+import { type KvEventFlags, kvEventAccess } from "./kv-event-access.ts";
 import type { RouterOptions } from "./router-options.ts";
 import { type Router, startRouter } from "./start-router.ts";
 
@@ -18,6 +20,7 @@ export interface ServeSettings {
   readonly modelName: string | undefined;
   /** Text of a file in llm-d's `file-discovery` format. */
   readonly endpointsFile: { readonly text: string; readonly file: string };
+  readonly kvEvents: KvEventFlags;
   readonly host: string;
   readonly port: number;
   readonly adminHost: string;
@@ -43,10 +46,23 @@ export interface RunningServe {
 export async function startServe(settings: ServeSettings): Promise<RunningServe> {
   const { pool, config, modelName } = settings;
   const endpoints = parseEndpointsFile(settings.endpointsFile);
+  const accessUnder = (changed: RouterConfig): KvEventAccess | undefined =>
+    kvEventAccess(changed, settings.kvEvents);
+  // What is wrong with it is told before anything runs.
+  accessUnder(config);
   const clock = scaledClock(1);
   const router = await startRouter({
     ...settings,
-    pools: [{ key: pool.name, ...pool, config, modelName, source: settings.source }],
+    pools: [
+      {
+        key: pool.name,
+        ...pool,
+        config,
+        modelName,
+        source: settings.source,
+        kvEventAccess: accessUnder,
+      },
+    ],
     clock,
     timeScale: 1,
     engines: undefined,

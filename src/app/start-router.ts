@@ -222,7 +222,12 @@ function startRecording(settings: RouterSettings): Recording | undefined {
 }
 
 function poolView(pool: LivePool) {
-  return { name: pool.key, endpoints: pool.core.endpoints, indexes: pool.state.graph.indexes() };
+  return {
+    name: pool.key,
+    endpoints: pool.core.endpoints,
+    indexes: pool.state.graph.indexes(),
+    kvSubscriberCount: pool.kvSubscriberCount,
+  };
 }
 
 function adminSource(
@@ -238,7 +243,10 @@ function adminSource(
     metrics: () => telemetry.expose(),
     endpoints: () =>
       pools.flatMap((pool) =>
-        describeEndpoints(pool.key, pool.core.endpoints, settings.clock.nowMs()),
+        describeEndpoints(pool.key, pool.core.endpoints, {
+          kvStream: (slot) => pool.kvStream(slot),
+          nowMs: settings.clock.nowMs(),
+        }),
       ),
     config: () => ({
       options: { ...settings.options },

@@ -5,6 +5,7 @@ import { startServe } from "../app/serve.ts";
 import { formatTable } from "../app/table.ts";
 import { explainListenError } from "./listen-error.ts";
 import { loadInput } from "./load-input.ts";
+import { wholeNumber } from "./option-values.ts";
 import { addPdFlags, type PdFlags, pdSettings } from "./pd-flags.ts";
 import { loadOptionsOf } from "./plugin-flags.ts";
 import { readInput } from "./read-input.ts";
@@ -15,6 +16,9 @@ interface ServeFlags extends RouterFlags, PdFlags {
   readonly config: string;
   readonly endpoints: string;
   readonly model?: string;
+  readonly kvEventsPort?: number;
+  readonly kvEventsReplayPort?: number;
+  readonly kvEventsTopic?: string;
 }
 
 const EXAMPLE = `
@@ -32,7 +36,14 @@ export function serveCommand(): Command {
     .description("Run the router in front of real engines.")
     .requiredOption("--config <file>", "EndpointPickerConfig or LLMInferenceService")
     .requiredOption("--endpoints <file>", "endpoints, in llm-d's file-discovery format")
-    .option("--model <name>", "model that the engines serve; they are asked unless given");
+    .option("--model <name>", "model that the engines serve; they are asked unless given")
+    .option("--kv-events-port <n>", "port of the engines' KV events (ZMQ)", wholeNumber(1, 65535))
+    .option(
+      "--kv-events-replay-port <n>",
+      "port at which missed KV events are asked for",
+      wholeNumber(1, 65535),
+    )
+    .option("--kv-events-topic <prefix>", "topics of the KV events; all unless given");
   return addRouterFlags(addPdFlags(command))
     .addHelpText("after", EXAMPLE)
     .action((flags: ServeFlags) => serve(flags));
@@ -48,6 +59,11 @@ async function serve(flags: ServeFlags): Promise<void> {
     pool: { namespace: service?.namespace ?? "default", name: service?.name ?? "pool" },
     config,
     source: input,
+    kvEvents: {
+      port: flags.kvEventsPort,
+      replayPort: flags.kvEventsReplayPort,
+      topicFilter: flags.kvEventsTopic,
+    },
     modelName: flags.model ?? service?.modelName,
     endpointsFile: { text: readInput(flags.endpoints).toString("utf8"), file: flags.endpoints },
     isCorrectingMetrics: flags.metricsCorrection === "on",

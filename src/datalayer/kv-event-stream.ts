@@ -27,7 +27,7 @@ export interface KvEventStreamOptions {
   readonly stopwatch: { nowMs(): number };
 }
 
-/** An engine that loses messages all the time is not asked for them all the time. */
+/** An engine that did not have what was missed is not asked again so soon. */
 const REPLAY_PAUSE_MS = 1000;
 
 /** Wall milliseconds of events after which others have their turn. */
@@ -44,7 +44,9 @@ export class KvEventStream {
   #next: number | undefined;
   /** A replay overtook live messages below this number: they come once more. */
   #repeatedBelow = 0;
-  #replayedAtMs = Number.NEGATIVE_INFINITY;
+  /** Whether nothing was applied since all was given up. */
+  #isBlank = false;
+  #unclosedAtMs = Number.NEGATIVE_INFINITY;
   #sliceFromMs = 0;
   #turn: Promise<void> = Promise.resolve();
   #waitingCatchUp: Promise<void> | undefined;
@@ -106,10 +108,11 @@ export class KvEventStream {
 
   async #closeGap(next: number, sequence: number): Promise<void> {
     const { nowMs } = this.#options.stopwatch;
-    if (nowMs() - this.#replayedAtMs >= REPLAY_PAUSE_MS) await this.#replay(next);
+    if (nowMs() - this.#unclosedAtMs >= REPLAY_PAUSE_MS) await this.#replay(next);
     const isClosed = (this.#next as number) >= sequence;
     this.#options.note({ kind: "gap", missedCount: sequence - next, isClosed });
     if (isClosed) return;
+    this.#unclosedAtMs = nowMs();
     this.#resync("gap");
     this.#next = sequence;
   }
@@ -134,29 +137,32 @@ export class KvEventStream {
    * of it was applied, unless nothing was known before.
    */
   async #replay(from: number): Promise<"same" | "other" | "failed"> {
-    const { replay, stopwatch } = this.#options;
+    const { replay } = this.#options;
     if (replay === undefined) return "failed";
+    const isWhole = this.#next === undefined;
     let isFirst = true;
     try {
       for await (const message of replay(from)) {
-        if (isFirst && this.#next !== undefined && message.sequence !== from) return "other";
+        if (isFirst && !isWhole && message.sequence !== from) return "other";
         isFirst = false;
         if (message.sequence > (this.#next ?? message.sequence)) break;
-        if (message.sequence < (this.#next ?? 0)) continue;
-        await this.#apply(message);
+        if (message.sequence >= (this.#next ?? 0)) await this.#apply(message);
       }
+      // An engine that has published nothing holds nothing.
+      if (isFirst && isWhole) this.#clear();
     } catch {
       // Whoever replays has logged it; what was applied so far is in order.
       return "failed";
     } finally {
-      this.#replayedAtMs = stopwatch.nowMs();
       this.#repeatedBelow = this.#next ?? 0;
     }
-    return isFirst && this.#next !== undefined ? "other" : "same";
+    return isFirst && !isWhole ? "other" : "same";
   }
 
   async #apply({ sequence, payload }: KvMessage): Promise<void> {
     const { note, stopwatch } = this.#options;
+    // What the index holds from an earlier stream would be counted twice.
+    if (this.#next === undefined) this.#clear();
     this.#next = sequence + 1;
     const frame = this.#decoder.decode(payload);
     if (frame.kind === "malformed") {
@@ -167,7 +173,10 @@ export class KvEventStream {
         const reason = "events of a wrong shape";
         note({ kind: "faults", faultCount: frame.faultyCount, reason });
       }
-      if (frame.events.length > 0) this.#options.apply(frame.events);
+      if (frame.events.length > 0) {
+        this.#options.apply(frame.events);
+        this.#isBlank = false;
+      }
     }
     if (stopwatch.nowMs() - this.#sliceFromMs < SLICE_MS) return;
     await nextTurn();
@@ -184,6 +193,12 @@ export class KvEventStream {
 
   #forget(reason: ResyncReason): void {
     this.#options.note({ kind: "resync", reason });
+    this.#clear();
+  }
+
+  #clear(): void {
+    if (this.#isBlank) return;
     this.#options.apply([{ kind: "cleared" }]);
+    this.#isBlank = true;
   }
 }

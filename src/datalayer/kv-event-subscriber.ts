@@ -73,6 +73,9 @@ const RECONNECT_MS_MAX = 5000;
 const HEARTBEAT_MS = 5000;
 const SILENCE_MS_MAX = 15_000;
 
+/** Wall milliseconds between two log lines on an endpoint that starts over; the metrics count them all. */
+const RESYNC_LOG_MS = 60_000;
+
 /** llm-d and KServe name the endpoint of a pod's r-th port so. */
 const RANK = /-rank-(\d{1,3})$/;
 
@@ -111,6 +114,7 @@ class EndpointStream {
   #gapCount = 0;
   #resyncCount = 0;
   #faultCount = 0;
+  #resyncLoggedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(endpoint: FollowedEndpoint, options: KvEventSubscriberOptions) {
     const { core, clock, access, log } = options;
@@ -247,7 +251,7 @@ class EndpointStream {
       case "resync":
         this.#resyncCount++;
         this.#count("kv-resyncs", { reason: occurrence.reason });
-        log.info("kv-resync", { endpoint, reason: occurrence.reason });
+        this.#logResync(occurrence.reason);
         break;
       case "faults":
         // The first one is logged; how many follow is in the metrics.
@@ -258,6 +262,13 @@ class EndpointStream {
         this.#count("kv-faults", {}, occurrence.faultCount);
         break;
     }
+  }
+
+  #logResync(reason: string): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#resyncLoggedAtMs < RESYNC_LOG_MS) return;
+    this.#resyncLoggedAtMs = nowMs;
+    this.#options.log.info("kv-resync", { endpoint: this.#endpoint.id, reason });
   }
 
   #failed(error: unknown): void {

@@ -162,9 +162,12 @@ test("telemetry: pool gauges leave unknown values out and forget endpoints that 
     store.column(inFlightRequests)[i] = i;
   }
   const index = { pluginName: "p", pluginType: "t", sizeBytes: 4096, blockCount: 7 };
-  const telemetry = telemetryOver([{ name: "alpha", endpoints: store, indexes: [index, index] }]);
+  const telemetry = telemetryOver([
+    { name: "alpha", endpoints: store, indexes: [index, index], kvSubscriberCount: 2 },
+  ]);
   assertLines(await linesOf(telemetry), [
     'llm_d_epp_ready_endpoints{name="alpha"} 3',
+    'llm_d_epp_kv_cache_events_active_subscribers{name="alpha"} 2',
     'inference_pool_ready_pods{name="alpha"} 3',
     'llm_d_epp_average_queue_size{name="alpha"} 3',
     `llm_d_epp_std_dev_queue_size{name="alpha"} ${Math.SQRT2}`,

@@ -15,6 +15,8 @@ export interface PoolView {
   readonly name: string;
   readonly endpoints: EndpointTable;
   readonly indexes: readonly IndexView[];
+  /** Endpoints whose KV events are read. */
+  readonly kvSubscriberCount: number;
 }
 
 /** A prefix index of one plugin. */
@@ -37,6 +39,7 @@ const GAUGES: readonly MetricKey[] = [
   "inFlight",
   "indexSize",
   "indexBytes",
+  "kvSubscribers",
 ];
 
 /** Reads the endpoint tables into the gauges; unknown values are left out, not counted as idle. */
@@ -52,6 +55,7 @@ export function readPoolGauges(pools: readonly PoolView[], instruments: Instrume
     spread(waitingQueueDepth, "averageQueue", "stdDevQueue");
     spread(runningRequests, "averageRunning", "stdDevRunning");
     setEndpoints(instruments, pool);
+    instruments.set("kvSubscribers", { name }, pool.kvSubscriberCount);
     for (const index of pool.indexes) {
       const labels = { plugin_name: index.pluginName, plugin_type: index.pluginType };
       instruments.shift("indexSize", labels, index.blockCount);
