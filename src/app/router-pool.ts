@@ -200,6 +200,7 @@ export class LivePool implements FrontPool {
   #startScraper(): Scraper {
     return startScraper({
       ...this.#readerOptions(),
+      meter: this.#options.meter,
       consumes: scrapedMetrics(this.#config),
       intervalMs: this.#options.scrapeIntervalMs,
     });

@@ -8,6 +8,8 @@ export const COUNTERS = [
   "endpoint-changes",
   "exchanges-expired",
   "config-reloads",
+  "scrape-failures",
+  "metrics-missing",
   "kv-messages",
   "kv-gaps",
   "kv-resyncs",

@@ -11,26 +11,69 @@ import {
   runningRequests,
   waitingQueueDepth,
 } from "../endpoints/numeric-attribute.ts";
-import { type ConsumedMetrics, type EngineReading, vllmReader } from "./engine-metrics.ts";
+import {
+  type ConsumedMetrics,
+  type EngineReading,
+  type EngineType,
+  engineReader,
+  engineTypeOf,
+} from "./engine-metrics.ts";
 
-const readerOf = (consumes: ConsumedMetrics) => {
-  const reader = vllmReader(consumes);
+const readerOf = (consumes: ConsumedMetrics, type: EngineType = "vllm") => {
+  const reader = engineReader(type, consumes);
   return (text: string): EngineReading => reader(Buffer.from(text));
 };
 const columnsReader = (columns: readonly NumericAttribute[]) => readerOf({ columns, lora: false });
 
-const golden = [
+const golden: readonly {
+  file: string;
+  type?: EngineType;
+  waiting: number;
+  running: number;
+  usage: number;
+  tokens: number;
+  blocks: number;
+}[] = [
   { file: "vllm-v1", waiting: 3, running: 12, usage: 0.4375, tokens: 16, blocks: 39_744 },
   { file: "vllm-v1-data-parallel", waiting: 2, running: 7, usage: 0.25, tokens: 128, blocks: 8192 },
   { file: "vllm-v0", waiting: 0, running: 2, usage: 0.0031520305, tokens: 16, blocks: 27_284 },
+  ...["sglang-labels", "sglang-gauges"].map((file) => ({
+    file,
+    type: "sglang" as const,
+    waiting: 5,
+    running: 17,
+    usage: 0.28,
+    tokens: 64,
+    blocks: 11_147,
+  })),
+  {
+    file: "trtllm-serve",
+    type: "trtllm-serve",
+    waiting: 4,
+    running: 9,
+    usage: 0.4375,
+    tokens: 32,
+    blocks: 62_762,
+  },
+  {
+    file: "triton-tensorrt-llm",
+    type: "triton-tensorrt-llm",
+    waiting: 6,
+    running: 11,
+    usage: 0.125,
+    tokens: 64,
+    blocks: 6248,
+  },
 ];
 
-for (const { file, waiting, running, usage, tokens, blocks } of golden) {
+for (const { file, type = "vllm", waiting, running, usage, tokens, blocks } of golden) {
   test(`engine-metrics: ${file}`, () => {
     const url = new URL(`../../test/golden/metrics/${file}.txt`, import.meta.url);
-    const { values } = columnsReader(NUMERIC_ATTRIBUTES)(readFileSync(url, "utf8"));
+    const scraped = NUMERIC_ATTRIBUTES.filter(({ source }) => source === "scrape");
+    const reading = engineReader(type, { columns: scraped, lora: true })(readFileSync(url));
+    assert.deepEqual(reading.missing, []);
     assert.deepEqual(
-      values,
+      reading.values,
       new Map([
         [waitingQueueDepth, waiting],
         [runningRequests, running],
@@ -39,6 +82,33 @@ for (const { file, waiting, running, usage, tokens, blocks } of golden) {
         [kvBlockCount, blocks],
       ]),
     );
+  });
+}
+
+test("engine-metrics: a family that is not there is missing, and the others are read", () => {
+  const text = "sglang:num_queue_reqs 3\nvllm:num_requests_running 4\n";
+  const columns = [waitingQueueDepth, runningRequests];
+  const reading = readerOf({ columns, lora: true }, "sglang")(text);
+  assert.deepEqual(reading.values, new Map([[waitingQueueDepth, 3]]));
+  assert.deepEqual(reading.missing, ["runningRequests"]);
+  assert.equal(reading.lora, undefined);
+});
+
+for (const { labels, want } of [
+  { labels: {}, want: "vllm" },
+  { labels: { "llm-d.ai/engine-type": "sglang" }, want: "sglang" },
+  { labels: { "inference.networking.k8s.io/engine-type": "trtllm-serve" }, want: "trtllm-serve" },
+  {
+    labels: {
+      "llm-d.ai/engine-type": "triton",
+      "inference.networking.k8s.io/engine-type": "sglang",
+    },
+    want: "triton",
+  },
+  { labels: { "llm-d.ai/engine-type": "no-such-engine" }, want: "vllm" },
+]) {
+  test(`engine-metrics: type by labels ${JSON.stringify(labels)}`, () => {
+    assert.equal(engineTypeOf(labels), want);
   });
 }
 

@@ -3,8 +3,14 @@ import { test } from "node:test";
 import { eventually } from "../../test/fixtures/eventually.ts";
 import { HttpEndpoint, keepingLog, storeOf } from "../../test/fixtures/http-endpoint.ts";
 import { endpointId } from "../core/brand.ts";
+import { type Meter, noMeter } from "../core/meter.ts";
 import type { EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
-import { inFlightRequests, waitingQueueDepth } from "../endpoints/numeric-attribute.ts";
+import {
+  inFlightRequests,
+  kvCacheUsage,
+  type NumericAttribute,
+  waitingQueueDepth,
+} from "../endpoints/numeric-attribute.ts";
 import { EndpointClients } from "./endpoint-clients.ts";
 import { type Scraper, startScraper } from "./scraper.ts";
 
@@ -53,6 +59,32 @@ for (const [name, broken] of [
     assert.deepEqual(log.events, ["scrape-failed e0", "scrape-recovered e0"]);
   });
 }
+
+test("scraper: an endpoint's label says which engine's metrics are read", async () => {
+  const body = "sglang:num_queue_reqs 5\nvllm:num_requests_waiting 3\n";
+  await using engine = await HttpEndpoint.start(() => ({ status: 200, body }));
+  const store = storeOf([]);
+  const labels = { "llm-d.ai/engine-type": "sglang" };
+  const endpoint = { id: endpointId("s"), address: engine.address, labels };
+  store.apply({ kind: "added", endpoint });
+  const { samples, scraper } = scrape(store);
+  await eventually(() => samples.length >= 1);
+  await scraper.close();
+  assert.deepEqual(samples[0]?.sample.values, new Map([[waitingQueueDepth, 5]]));
+});
+
+test("scraper: what a scrape lacks is counted each time and logged once", async () => {
+  await using engine = await HttpEndpoint.start(() => WAITING);
+  const counted: string[] = [];
+  const { samples, scraper, log } = scrape(storeOf([engine.address]), {
+    columns: [waitingQueueDepth, kvCacheUsage],
+    meter: { ...noMeter, count: (name) => counted.push(name) },
+  });
+  await eventually(() => samples.length >= 3);
+  await scraper.close();
+  assert.ok(counted.length >= 3 && counted.every((name) => name === "metrics-missing"));
+  assert.deepEqual(log.events, ["metrics-missing e0"]);
+});
 
 test("scraper: a dead endpoint does not hold the others up", async () => {
   await using engine = await HttpEndpoint.start(() => WAITING);
@@ -123,7 +155,11 @@ interface Sampled {
 
 function scrape(
   table: EndpointTable,
-  options: { timeoutMs?: number } = {},
+  options: {
+    timeoutMs?: number;
+    columns?: readonly NumericAttribute[];
+    meter?: Meter;
+  } = {},
 ): {
   readonly samples: Sampled[];
   readonly log: ReturnType<typeof keepingLog>;
@@ -135,13 +171,14 @@ function scrape(
   const scraper = startScraper({
     core: { metrics: (slot, sample, at) => samples.push({ slot, sample, nowMs: at }) },
     table,
-    consumes: { columns: [waitingQueueDepth], lora: false },
+    consumes: { columns: options.columns ?? [waitingQueueDepth], lora: false },
     intervalMs: 50,
     timeScale: 10,
     clients: new EndpointClients(options.timeoutMs ?? 5000),
     // Each look at the clock is later than the one before.
     clock: { nowMs: () => ++nowMs },
     log,
+    meter: options.meter ?? noMeter,
   });
   return { samples, log, scraper };
 }

@@ -7,6 +7,8 @@ const COUNTER_METRICS: Readonly<Record<Exclude<CounterName, "decisions">, Metric
   "endpoint-changes": "endpointChanges",
   "config-reloads": "configReloads",
   "exchanges-expired": "expiredExchanges",
+  "scrape-failures": "pollErrors",
+  "metrics-missing": "extractErrors",
   "kv-messages": "kvMessages",
   "kv-gaps": "kvGaps",
   "kv-resyncs": "kvResyncs",

@@ -91,6 +91,8 @@ export const METRIC_KEYS = [
   "endpointChanges",
   "expiredExchanges",
   "configReloads",
+  "pollErrors",
+  "extractErrors",
   "kvMessages",
   "kvReconnections",
   "kvErrors",
@@ -283,6 +285,12 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
     ["result"],
     "Changed configuration files, by whether they were applied or rejected.",
   ),
+  pollErrors: datalayer("poll_errors_total", [], "Scrapes of an engine that gave nothing."),
+  extractErrors: datalayer(
+    "extract_errors_total",
+    ["extractor_type"],
+    "Figures that some plugin reads and a scrape did not have.",
+  ),
   kvMessages: kvEvents("messages_received_total", "counter", "Messages of engines' KV events."),
   kvReconnections: kvEvents(
     "subscriber_reconnections_total",
@@ -329,6 +337,12 @@ function llmd(name: string, type: MetricType, labels: readonly string[], help: s
 
 function own(name: string, type: MetricType, labels: readonly string[], help: string): MetricSpec {
   return { name: `switchyard_${name}`, type, labels, help };
+}
+
+function datalayer(name: string, more: readonly string[], help: string): MetricSpec {
+  const labels = ["source_type", ...more];
+  const alias = { name: `llm_d_inference_scheduler_datalayer_${name}`, labels };
+  return { ...llmd(`datalayer_${name}`, "counter", labels, help), alias };
 }
 
 function kvEvents(name: string, type: MetricType, help: string): MetricSpec {

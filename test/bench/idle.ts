@@ -31,6 +31,7 @@ const running = await startServe({
   config: load(DEFAULT_CONFIG_TEXT),
   source: { file: fileURLToPath(import.meta.url), text: DEFAULT_CONFIG_TEXT, load },
   modelName: undefined,
+  kvEvents: {},
   endpointsFile: { text, file: "endpoints" },
   host: "127.0.0.1",
   port: 0,
