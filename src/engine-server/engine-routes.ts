@@ -5,6 +5,7 @@ import type { EngineUnit } from "./engine-unit.ts";
 import { startGeneration } from "./generation.ts";
 import { type GenerationKind, readGeneration } from "./generation-request.ts";
 import { type JsonObject, readJsonBody } from "./read-json-body.ts";
+import { detokenize, tokenize } from "./tokenize.ts";
 
 /** Release whose HTTP surface is imitated, marked as not being it. */
 const VERSION = "0.32.0+switchyard";
@@ -14,6 +15,11 @@ type Route = (unit: EngineUnit, request: IncomingMessage, response: ServerRespon
 const ROUTES: ReadonlyMap<string, Readonly<Partial<Record<string, Route>>>> = new Map([
   ["/v1/chat/completions", { POST: generating("chat") }],
   ["/v1/completions", { POST: generating("completion") }],
+  [
+    "/tokenize",
+    { POST: answering((unit, body) => tokenize(body, unit.options.config.maxModelLen)) },
+  ],
+  ["/detokenize", { POST: answering((_unit, body) => detokenize(body)) }],
   ["/v1/models", { GET: sendModels }],
   ["/health", { GET: sendEmpty }],
   ["/ping", { GET: sendEmpty, POST: sendEmpty }],
@@ -45,34 +51,49 @@ export function engineRoutes(unit: EngineUnit): RequestListener {
 }
 
 function generating(kind: GenerationKind): Route {
+  return withBody((unit, body, request, response) => {
+    const checked = readGeneration(kind, body);
+    const started =
+      "status" in checked
+        ? checked
+        : startGeneration(unit, checked, response, answerIdOf(request.headers["x-request-id"]));
+    if ("status" in started) sendFault(response, started);
+    else response.once("close", () => started.cancel());
+  });
+}
+
+/** A body in, an object out. */
+function answering(answer: (unit: EngineUnit, body: JsonObject) => object | ApiFault): Route {
+  return withBody((unit, body, _request, response) => {
+    const answered = answer(unit, body);
+    if ("status" in answered) sendFault(response, answered);
+    else sendJson(response, 200, answered);
+  });
+}
+
+/** Reads the body, which is for the model that is served, before the route goes on with it. */
+function withBody(
+  route: (
+    unit: EngineUnit,
+    body: JsonObject,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) => void,
+): Route {
+  const run = async (...[unit, request, response]: Parameters<Route>): Promise<void> => {
+    const body = await readJsonBody(request);
+    if (body.kind === "gone" || response.destroyed) return;
+    const fault = body.kind === "fault" ? body.fault : modelFault(unit, body.json);
+    if (fault !== undefined) sendFault(response, fault);
+    else if (body.kind === "body") route(unit, body.json, request, response);
+  };
   return (unit, request, response) => {
-    generate(unit, kind, request, response).catch((error: unknown) => {
+    run(unit, request, response).catch((error: unknown) => {
       unit.options.log.error("request-failed", { message: String(error) });
       if (response.headersSent) response.destroy();
       else sendFault(response, { status: 500, message: "Internal Server Error", param: null });
     });
   };
-}
-
-async function generate(
-  unit: EngineUnit,
-  kind: GenerationKind,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const body = await readJsonBody(request);
-  if (body.kind === "gone" || response.destroyed) return;
-  if (body.kind === "fault") {
-    sendFault(response, body.fault);
-    return;
-  }
-  const checked = modelFault(unit, body.json) ?? readGeneration(kind, body.json);
-  const started =
-    "status" in checked
-      ? checked
-      : startGeneration(unit, checked, response, answerIdOf(request.headers["x-request-id"]));
-  if ("status" in started) sendFault(response, started);
-  else response.once("close", () => started.cancel());
 }
 
 function modelFault(unit: EngineUnit, body: JsonObject): ApiFault | undefined {
