@@ -5,6 +5,7 @@ import type { KvMessage } from "./kv-message.ts";
 
 /** What happens on a stream, one by one. */
 export type KvStreamOccurrence =
+  /** A message was applied, be it a live one or one that was asked for. */
   | { readonly kind: "message" }
   /** Messages were missed; `isClosed` if the engine sent them again. */
   | { readonly kind: "gap"; readonly missedCount: number; readonly isClosed: boolean }
@@ -93,7 +94,6 @@ export class KvEventStream {
 
   async #live(message: KvMessage): Promise<void> {
     const { sequence } = message;
-    this.#options.note({ kind: "message" });
     if (this.#next !== undefined && sequence < this.#next) {
       if (sequence < this.#repeatedBelow) return;
       this.#resync("restart");
@@ -164,6 +164,7 @@ export class KvEventStream {
     // What the index holds from an earlier stream would be counted twice.
     if (this.#next === undefined) this.#clear();
     this.#next = sequence + 1;
+    note({ kind: "message" });
     const frame = this.#decoder.decode(payload);
     if (frame.kind === "malformed") {
       note({ kind: "faults", faultCount: 1, reason: frame.reason });

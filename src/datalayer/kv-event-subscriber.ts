@@ -42,8 +42,9 @@ export interface KvEventSubscriberOptions {
 export interface KvStreamStatus {
   readonly isConnected: boolean;
   readonly lastSequence: number | undefined;
-  /** Engine time of the last message. */
+  /** Engine time at which the last message was applied. */
   readonly lastAtMs: number | undefined;
+  /** Messages that were applied. */
   readonly messageCount: number;
   readonly gapCount: number;
   readonly resyncCount: number;
@@ -197,7 +198,6 @@ class EndpointStream {
         this.#note({ kind: "faults", faultCount: 1, reason: "not a message of KV events" });
         continue;
       }
-      this.#lastAtMs = this.#options.clock.nowMs();
       await this.#stream.message(message);
     }
   }
@@ -242,6 +242,7 @@ class EndpointStream {
     switch (occurrence.kind) {
       case "message":
         this.#messageCount++;
+        this.#lastAtMs = this.#options.clock.nowMs();
         this.#count("kv-messages");
         break;
       case "gap":
