@@ -80,6 +80,8 @@ const RESYNC_LOG_MS = 60_000;
 /** llm-d and KServe name the endpoint of a pod's r-th port so. */
 const RANK = /-rank-(\d{1,3})$/;
 
+const PORT_MAX = 65_535;
+
 /** Reads the KV events of every endpoint in the table from its arrival to its removal. */
 export function startKvEventSubscriber(options: KvEventSubscriberOptions): KvEventSubscriber {
   const streams = new Map<number, EndpointStream>();
@@ -179,7 +181,7 @@ class EndpointStream {
       this.#isConnected = true;
       this.#wasConnected = true;
       this.#failures.succeeded();
-      void this.#stream.connected();
+      this.#stream.connected().catch((error: unknown) => this.#failed(error));
     });
     socket.events.on("disconnect", () => {
       if (this.#isConnected) this.#failed(new Error("connection lost"));
@@ -209,7 +211,9 @@ class EndpointStream {
     let isOut = false;
     while (this.#endpoint.isCurrent()) {
       const isReady = this.#options.table.isReady(slot);
-      if (isReady && isOut) void this.#stream.forgotten();
+      if (isReady && isOut) {
+        this.#stream.forgotten().catch((error: unknown) => this.#failed(error));
+      }
       isOut = wasReady && !isReady;
       wasReady ||= isReady;
       await this.#endpoint.pause(READY_POLL_MS);
@@ -232,8 +236,9 @@ class EndpointStream {
 
   #address(port: number): string {
     const { id, address } = this.#endpoint;
-    const rank = Number(RANK.exec(id)?.[1] ?? 0);
-    return `tcp://${address.replace(/:\d+$/, `:${port + rank}`)}`;
+    const rankPort = port + Number(RANK.exec(id)?.[1] ?? 0);
+    if (rankPort > PORT_MAX) throw new Error(`there is no port ${rankPort}`);
+    return `tcp://${address.replace(/:\d+$/, `:${rankPort}`)}`;
   }
 
   #note(occurrence: KvStreamOccurrence): void {
