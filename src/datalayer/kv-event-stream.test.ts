@@ -28,11 +28,11 @@ class Engine {
     return this;
   }
 
-  async *replay(from: number): AsyncGenerator<KvMessage> {
+  async *replay(from: number): AsyncGenerator<KvMessage | "failed"> {
     this.asked.push(from);
     await Promise.resolve();
-    if (!this.isAnswering) throw new Error("no answer");
-    yield* this.kept.filter(({ sequence }) => sequence >= from);
+    if (this.isAnswering) yield* this.kept.filter(({ sequence }) => sequence >= from);
+    else yield "failed";
   }
 }
 
@@ -164,6 +164,17 @@ test("kv-event-stream: on reconnecting the last message shows whether the engine
   await live(0);
   assert.deepEqual(heard.slice(11), [200]);
   assert.deepEqual(kinds(), ["restart", "restart"]);
+});
+
+test("kv-event-stream: a restarted engine that does not answer yet is known by its numbers", async () => {
+  const { stream, heard, live, kinds, current } = listen(new Engine());
+  await live(0, 1, 2);
+  current.engine = new Engine(100);
+  current.engine.isAnswering = false;
+  await stream.connected();
+  await live(0, 1);
+  assert.deepEqual(heard, [0, 1, 2, "cleared", 100, 101]);
+  assert.deepEqual(kinds(), ["restart"]);
 });
 
 test("kv-event-stream: blocks that the router has forgotten are asked for from the start", async () => {

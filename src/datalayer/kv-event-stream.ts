@@ -20,10 +20,10 @@ export type ResyncReason = "gap" | "restart" | "malformed";
 export interface KvEventStreamOptions {
   apply(events: readonly KvEvent[]): void;
   /**
-   * The engine's messages from a sequence number on, as far as it has kept them; throws when it does not
-   * answer. Undefined where the engine's replay port is not known.
+   * The engine's messages from a sequence number on, as far as it has kept them; "failed" comes last
+   * when it does not answer to the end. Undefined where the engine's replay port is not known.
    */
-  readonly replay: ((from: number) => AsyncIterable<KvMessage>) | undefined;
+  readonly replay: ((from: number) => AsyncIterable<KvMessage | "failed">) | undefined;
   note(occurrence: KvStreamOccurrence): void;
   readonly stopwatch: { nowMs(): number };
 }
@@ -139,24 +139,23 @@ export class KvEventStream {
   async #replay(from: number): Promise<"same" | "other" | "failed"> {
     const { replay } = this.#options;
     if (replay === undefined) return "failed";
-    const isWhole = this.#next === undefined;
+    const before = this.#next;
     let isFirst = true;
-    try {
-      for await (const message of replay(from)) {
-        if (isFirst && !isWhole && message.sequence !== from) return "other";
-        isFirst = false;
-        if (message.sequence > (this.#next ?? message.sequence)) break;
-        if (message.sequence >= (this.#next ?? 0)) await this.#apply(message);
-      }
-      // An engine that has published nothing holds nothing.
-      if (isFirst && isWhole) this.#clear();
-    } catch {
-      // Whoever replays has logged it; what was applied so far is in order.
-      return "failed";
-    } finally {
-      this.#repeatedBelow = this.#next ?? 0;
+    this.#repeatedBelow = 0;
+    for await (const message of replay(from)) {
+      // What was applied so far is in order.
+      if (message === "failed") return "failed";
+      if (isFirst && before !== undefined && message.sequence !== from) return "other";
+      isFirst = false;
+      if (message.sequence > (this.#next ?? message.sequence)) break;
+      if (message.sequence < (this.#next ?? 0)) continue;
+      await this.#apply(message);
+      this.#repeatedBelow = message.sequence + 1;
     }
-    return isFirst && !isWhole ? "other" : "same";
+    if (isFirst && before !== undefined) return "other";
+    // An engine that has published nothing holds nothing.
+    if (isFirst) this.#clear();
+    return "same";
   }
 
   async #apply({ sequence, payload }: KvMessage): Promise<void> {

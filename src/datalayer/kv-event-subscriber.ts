@@ -8,7 +8,7 @@ import { FailureLog } from "./failure-log.ts";
 import { type FollowedEndpoint, followEndpoints } from "./follow-endpoints.ts";
 import { FRAME_BYTES_MAX } from "./kv-event-frame.ts";
 import { KvEventStream, type KvStreamOccurrence } from "./kv-event-stream.ts";
-import { readKvMessage } from "./kv-message.ts";
+import { type KvMessage, readKvMessage } from "./kv-message.ts";
 import { replayMessages } from "./kv-replay.ts";
 
 /** Where events go: `RouterCore` is one. */
@@ -61,7 +61,7 @@ export interface KvEventSubscriber {
 }
 
 /** Wall milliseconds between two looks at whether an endpoint is ready. */
-const READY_POLL_MS = 100;
+const READY_POLL_MS = 250;
 
 /** Messages that wait to be read from one endpoint; what comes on top is lost and makes a gap. */
 const MESSAGES_WAITING_MAX = 1000;
@@ -220,7 +220,7 @@ class EndpointStream {
     }
   }
 
-  async *#replay(from: number) {
+  async *#replay(from: number): AsyncGenerator<KvMessage | "failed"> {
     const { access } = this.#options;
     try {
       yield* replayMessages(this.#address(access.replayPort), from, this.#endpoint.signal);
@@ -230,7 +230,7 @@ class EndpointStream {
         this.#replays.failed(error);
         this.#count("kv-errors");
       }
-      throw error;
+      yield "failed";
     }
   }
 

@@ -1,4 +1,5 @@
 import { Dealer } from "zeromq";
+import { FRAME_BYTES_MAX } from "./kv-event-frame.ts";
 import { type KvMessage, readKvMessage } from "./kv-message.ts";
 
 /** Wall milliseconds between two messages of an answer. */
@@ -19,9 +20,11 @@ export async function* replayMessages(
   from: number,
   signal: AbortSignal,
 ): AsyncGenerator<KvMessage> {
+  signal.throwIfAborted();
   const socket = new Dealer({
     ipv6: true,
     linger: 0,
+    maxMessageSize: FRAME_BYTES_MAX,
     sendTimeout: PAUSE_MS_MAX,
     receiveTimeout: PAUSE_MS_MAX,
     connectTimeout: PAUSE_MS_MAX,
