@@ -159,6 +159,7 @@ for (const { name, event, want } of cases) {
 
 const ignored: readonly { name: string; event: unknown }[] = [
   { name: "blocks in the CPU's memory", event: ["BlockStored", [7], null, [], 0, null, "CPU"] },
+  { name: "an adapter without a name", event: ["BlockStored", [7], null, TOKENS, 4, 2, "GPU"] },
   { name: "blocks that left the CPU's memory", event: ["BlockRemoved", [7], "CPU_PINNED"] },
   { name: "a kind of a later release", event: ["BlockMigrated", [7], "peer"] },
   { name: "a map of a later release", event: { type: "BlockMigrated", to: { deep: [[1]] } } },

@@ -56,6 +56,8 @@ interface Fields {
   blockTokens?: number;
   medium?: string;
   loraName?: string;
+  /** Whether there is an adapter, named or not. */
+  hasLora?: boolean;
   cacheSalt?: string;
   /** For each block the texts of its extra keys; undefined where there is something else, such as an image. */
   extraKeys?: readonly (readonly string[] | undefined)[];
@@ -142,14 +144,16 @@ function storedEvent(
   const { tokens, blockTokens = 0, parent, loraName, extraKeys = [] } = fields;
   if (tokens === undefined || blockTokens === 0) return "faulty";
   if (tokens.length !== hashes.length * blockTokens) return "faulty";
+  // Old releases give an adapter a number and no name, which says nothing of which one it is.
+  if (fields.hasLora === true && loraName === undefined) return "ignored";
   const isFirst = parent === undefined;
   const texts = extraKeys.map((keys) =>
-    keys?.[0] === loraName ? keys?.slice(loraName === undefined ? 0 : 1) : keys,
+    loraName !== undefined && keys?.[0] === loraName ? keys.slice(1) : keys,
   );
   // A block with an image in it is not found by its tokens alone, nor is what follows it.
-  const foreign = extraKeys.findIndex((_, block) => {
-    const rest = texts[block];
-    return rest === undefined || rest.length > (isFirst && block === 0 ? 1 : 0);
+  const foreign = texts.findIndex((rest, block) => {
+    const textsMax = isFirst && block === 0 ? 1 : 0;
+    return rest === undefined || rest.length > textsMax;
   });
   const usable = foreign < 0 ? hashes.length : Math.min(foreign, hashes.length);
   if (usable === 0) return "ignored";
@@ -205,6 +209,10 @@ function readField(reader: MsgpackReader, name: string, fields: Fields): void {
       break;
     case "medium":
       fields.medium = reader.text(TEXT_BYTES_MAX);
+      break;
+    case "lora_id":
+      fields.hasLora = true;
+      reader.skip();
       break;
     case "lora_name":
       fields.loraName = reader.text(TEXT_BYTES_MAX);
