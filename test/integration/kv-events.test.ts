@@ -15,7 +15,7 @@ import {
   startEngineServer,
 } from "../../src/engine-server/start-engine-server.ts";
 import { freePorts } from "../fixtures/free-ports.ts";
-import { endpointsText } from "../fixtures/running-epp.ts";
+import { endpointsText, RunningEpp } from "../fixtures/running-epp.ts";
 import { RunningServe } from "../fixtures/running-serve.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "switchyard-kv-events-"));
@@ -312,6 +312,29 @@ for (const isReplaying of [true, false]) {
     assert.match(metrics, new RegExp(`kv_events_gaps_total{name="pool",result="${result}"} 1`));
   });
 }
+
+test("kv-events: epp reads them where its configuration names the ports", async (t) => {
+  const [events = 0, replay = 0] = await freePorts(2);
+  const engine = await startEngine(t, { events, replay });
+  for (const letter of "abc") await engine.ask(letter);
+  const discovery = `{ socketPort: ${events}, replaySocketPort: ${replay} }`;
+  const producer = `- type: precise-prefix-cache-producer
+  parameters: { kvEventsConfig: { podDiscoveryConfig: ${discovery} } }
+`;
+  const config = CONFIG.replace("schedulingProfiles:", `${producer}schedulingProfiles:`);
+  writeFileSync(
+    join(folder, "epp.json"),
+    endpointsText([{ name: "gpu-0", address: engine.server.address }]),
+  );
+  const epp = await RunningEpp.start([
+    ...["--config-text", config, "--endpoints", join(folder, "epp.json")],
+    "--secure-serving=false",
+  ]);
+  t.after(() => epp[Symbol.asyncDispose]());
+  const sequence = async (): Promise<number | null | undefined> =>
+    (await epp.admin<readonly EndpointRow[]>("/api/endpoints"))[0]?.kvEvents?.lastSequence;
+  while ((await sequence()) !== engine.published()) await sleep(10);
+});
 
 test("kv-events: ports without the events' own are refused before anything runs", async () => {
   writeFileSync(join(folder, "none.json"), endpointsText([]));
