@@ -54,6 +54,17 @@ for (const { name, plugin = "", flags = {}, want } of [
     want: { port: 1, replayPort: 5559, topicFilter: "x" },
   },
   {
+    name: "an address to bind beside discovered pods",
+    plugin: withEvents('{ zmqEndpoint: "tcp://*:5557" }'),
+    want: { port: 5557, replayPort: 0, topicFilter: "" },
+  },
+  {
+    name: "an address to bind where a flag says the port",
+    plugin: withEvents('{ zmqEndpoint: "tcp://*:5557", discoverPods: false }'),
+    flags: { port: 6000 },
+    want: { port: 6000, replayPort: 0, topicFilter: "" },
+  },
+  {
     name: "pods are not to be discovered",
     plugin: withEvents("{ discoverPods: false }"),
     want: undefined,
@@ -76,6 +87,11 @@ test("kv-event-access: a port that is none is a fault at its place", () => {
       return true;
     },
   );
+});
+
+test("kv-event-access: engines that would connect to the router are a fault", () => {
+  const plugin = withEvents('{ zmqEndpoint: "tcp://*:5557", discoverPods: false }');
+  assert.throws(() => kvEventAccess(configWith(plugin), {}), /kvEventsConfig\.zmqEndpoint: /);
 });
 
 for (const flags of [{ replayPort: 1 }, { topicFilter: "kv@" }]) {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { PluginEntry, RouterConfig } from "../config/router-config.ts";
-import { ConfigError } from "../core/config-error.ts";
+import { ConfigError, type ConfigFault } from "../core/config-error.ts";
 import type { KvEventAccess } from "../datalayer/kv-event-subscriber.ts";
 import { faultsOf } from "../plugin/params.ts";
 
@@ -15,6 +15,7 @@ const port = z.int().min(1).max(65535);
 
 /** The part of llm-d's `kvEventsConfig` that says where events are; other fields are the producer's. */
 const schema = z.looseObject({
+  zmqEndpoint: z.string().optional(),
   topicFilter: z.string().max(1024).default(""),
   discoverPods: z.boolean().default(true),
   podDiscoveryConfig: z
@@ -37,7 +38,7 @@ export function kvEventAccess(
   config: RouterConfig,
   flags: KvEventFlags,
 ): KvEventAccess | undefined {
-  const configured = configuredAccess(config);
+  const configured = configuredAccess(config, flags);
   if (configured === undefined && flags.port === undefined) {
     if (flags.replayPort === undefined && flags.topicFilter === undefined) return undefined;
     throw new ConfigError([{ path: "--kv-events-port", message: "is needed as well" }]);
@@ -49,24 +50,33 @@ export function kvEventAccess(
   };
 }
 
-function configuredAccess({ plugins }: RouterConfig): KvEventAccess | undefined {
+function configuredAccess(
+  { plugins }: RouterConfig,
+  flags: KvEventFlags,
+): KvEventAccess | undefined {
   const reader = plugins.find(({ definition }) => READERS.includes(definition.type));
   if (reader === undefined) return undefined;
   const parsed = schema.safeParse(kvEventsConfigOf(reader));
-  if (!parsed.success) {
-    const { position } = reader;
-    throw new ConfigError(
-      parsed.error.issues.flatMap(faultsOf).map((fault) => ({
-        message: fault.message,
-        path: `${reader.name}.parameters.kvEventsConfig.${fault.path}`,
-        ...(position !== undefined && { position }),
-      })),
-    );
+  if (!parsed.success) throw faulty(reader, parsed.error.issues.flatMap(faultsOf));
+  const { zmqEndpoint, topicFilter, discoverPods, podDiscoveryConfig } = parsed.data;
+  if (!discoverPods) {
+    if (zmqEndpoint === undefined || flags.port !== undefined) return undefined;
+    const message =
+      "engines cannot connect here; with discoverPods or --kv-events-port they are connected to";
+    throw faulty(reader, [{ path: "zmqEndpoint", message }]);
   }
-  const { topicFilter, discoverPods, podDiscoveryConfig } = parsed.data;
-  if (!discoverPods) return undefined;
   const { socketPort, replaySocketPort } = podDiscoveryConfig;
   return { port: socketPort, replayPort: replaySocketPort, topicFilter };
+}
+
+function faulty({ name, position }: PluginEntry, faults: readonly ConfigFault[]): ConfigError {
+  return new ConfigError(
+    faults.map(({ path, message }) => ({
+      message,
+      path: `${name}.parameters.kvEventsConfig.${path}`,
+      ...(position !== undefined && { position }),
+    })),
+  );
 }
 
 function kvEventsConfigOf({ parameters }: PluginEntry): unknown {
