@@ -222,6 +222,7 @@ export function recordedConfig(config: RouterConfig): RecordedConfig {
 }
 
 function recordedEvent(event: KvEvent, chain: Uint32Array | undefined): RecordedKvEvent {
+  const medium = "medium" in event && event.medium !== undefined ? { medium: event.medium } : {};
   switch (event.kind) {
     case "stored":
       return {
@@ -229,13 +230,22 @@ function recordedEvent(event: KvEvent, chain: Uint32Array | undefined): Recorded
         blockHashes: event.blockHashes.map(recordedHash),
         parentHash: event.parentHash === undefined ? null : recordedHash(event.parentHash),
         blockTokens: event.blockTokens,
-        chain: chain === undefined ? null : encodeHashes(chain),
+        chain: recordedChain(event, chain),
+        ...medium,
       };
     case "removed":
-      return { kind: "removed", blockHashes: event.blockHashes.map(recordedHash) };
+      return { kind: "removed", blockHashes: event.blockHashes.map(recordedHash), ...medium };
     case "cleared":
       return { kind: "cleared" };
   }
+}
+
+function recordedChain(
+  { tokenIds, blockTokens }: Extract<KvEvent, { kind: "stored" }>,
+  chain: Uint32Array | undefined,
+): string | null {
+  if (tokenIds.length < blockTokens) return "";
+  return chain === undefined ? null : encodeHashes(chain);
 }
 
 function recordedHash(hash: EngineBlockHash): RecordedBlockHash {

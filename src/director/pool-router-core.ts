@@ -64,6 +64,7 @@ export class PoolRouterCore implements RouterCore {
     const refusal = this.#refusal();
     if (refusal !== undefined) return { kind: "rejected", rejection: refusal, decision: undefined };
     const startMs = this.#options.stopwatch?.nowMs();
+    this.#kvIndex.advance(nowMs);
     const { cycle, blueprint } = this.#graph;
     cycle.begin(asked, this.decisions.nextNumber, nowMs);
     try {
@@ -86,6 +87,7 @@ export class PoolRouterCore implements RouterCore {
     const after = primary.indexOf(exchange.target) + 1;
     const next = primary.slice(after).find((target) => this.#isUsable(target));
     if (next === undefined) return undefined;
+    this.#kvIndex.advance(nowMs);
     exchange.retryCount++;
     this.#load.release(exchange.charge);
     const promptTokens = promptTokensOf(exchange.request);

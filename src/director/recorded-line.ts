@@ -157,10 +157,19 @@ export type RecordedKvEvent =
       readonly blockHashes: readonly RecordedBlockHash[];
       readonly parentHash: RecordedBlockHash | null;
       readonly blockTokens: number;
-      /** As in `RecordedChain`; null where the parent was unknown and nothing was hashed. */
+      /**
+       * As in `RecordedChain`: empty where the event had no tokens, null where the parent was unknown and
+       * nothing was hashed.
+       */
       readonly chain: string | null;
+      /** Absent for the GPU. */
+      readonly medium?: string;
     }
-  | { readonly kind: "removed"; readonly blockHashes: readonly RecordedBlockHash[] }
+  | {
+      readonly kind: "removed";
+      readonly blockHashes: readonly RecordedBlockHash[];
+      readonly medium?: string;
+    }
   | { readonly kind: "cleared" };
 
 /** An engine's name of a block: JSON has no big integers, so they and strings carry a letter in front. */

@@ -15,7 +15,7 @@ export interface BlockIndex {
   blockCount(slot: number): number;
 }
 
-/** Read side of the index that engines' KV events feed. */
+/** What plugins see of the index that engines' KV events feed. */
 export interface KvBlockView {
   /** Whether the endpoint in the slot reports its blocks by KV events. */
   isReporting(slot: number): boolean;
@@ -23,7 +23,24 @@ export interface KvBlockView {
    * Writes for every slot the share of the prompt's full blocks that the endpoint holds without a gap,
    * 0..1; NaN for a slot that reports none; 0 for a prompt shorter than a block.
    */
-  matchRatios(prompt: PromptBlocks, ratioBySlot: Float64Array): void;
+  matchRatios(view: PromptView, ratioBySlot: Float64Array): void;
+  /**
+   * Writes for every slot how many bytes of the prompt, four a token, lie in such blocks; one that is
+   * held off the GPU counts less. NaN for a slot that reports none.
+   */
+  matchedBytes(view: PromptView, bytesBySlot: Float64Array): void;
+  /**
+   * Counts the prompt's blocks as held by the slot for `ttlMs`, because the request was sent there and the
+   * engine's own word comes later. What the engine says meanwhile stands.
+   */
+  credit(view: PromptView, slot: number, ttlMs: number): void;
+}
+
+/** A request as the index sees it; `InferenceRequest` is one. */
+export interface PromptView {
+  readonly prompt: PromptBlocks;
+  /** The engine's own tokens, four bytes each; absent where the prompt's bytes are its tokens. */
+  readonly tokens?: PromptBlocks | undefined;
 }
 
 /** The part of a prompt that the index needs; `request/prompt.ts` implements it. */

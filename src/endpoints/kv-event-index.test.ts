@@ -134,7 +134,7 @@ for (const { name, events, prompt = A + B + C, salt, want } of cases) {
     const index = newIndex();
     index.apply(0, events);
     const ratios = new Float64Array(1);
-    index.matchRatios(promptOf(prompt, salt), ratios);
+    index.matchRatios({ prompt: promptOf(prompt, salt) }, ratios);
     assert.equal(ratios[0], want);
   });
 }
@@ -144,7 +144,7 @@ test("kv-event-index: who sent no event is unknown, who holds nothing is 0", () 
   index.apply(1, [cleared]);
   index.apply(2, [stored(A, [1])]);
   const ratios = new Float64Array(4);
-  index.matchRatios(promptOf(A), ratios);
+  index.matchRatios({ prompt: promptOf(A) }, ratios);
   assert.deepEqual([...ratios], [Number.NaN, 0, 1, Number.NaN]);
   assert.deepEqual(
     [0, 1, 2, 3].map((slot) => index.isReporting(slot)),
@@ -195,7 +195,7 @@ test("kv-event-index: events of a prompt's own tokens match all its blocks, howe
       }
       const ratios = new Float64Array(1);
       index.apply(0, total === 0 ? [cleared] : []);
-      index.matchRatios(prompt, ratios);
+      index.matchRatios({ prompt }, ratios);
       assert.equal(ratios[0], total === 0 ? 0 : 1);
     }),
   );

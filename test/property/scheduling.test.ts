@@ -118,9 +118,16 @@ const reports: fc.Arbitrary<KvBlockView> = fc
   .array(fc.option(ratio, { nil: Number.NaN }), { maxLength: 40 })
   .map((ratios) => ({
     isReporting: (slot) => !Number.isNaN(ratios[slot] ?? Number.NaN),
-    matchRatios: (_prompt, bySlot) => {
+    matchRatios: (_view, bySlot) => {
       for (let slot = 0; slot < bySlot.length; slot++) bySlot[slot] = ratios[slot] ?? Number.NaN;
     },
+    matchedBytes: (view, bySlot) => {
+      const { sizeBytes } = view.tokens ?? view.prompt;
+      for (let slot = 0; slot < bySlot.length; slot++) {
+        bySlot[slot] = (ratios[slot] ?? Number.NaN) * sizeBytes;
+      }
+    },
+    credit: () => undefined,
   }));
 
 const match = fc

@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { EndpointTraits } from "../../../test/fixtures/endpoint-with.ts";
 import { scoresFor } from "../../../test/fixtures/plugin-bench.ts";
+import { poolWith, served } from "../../../test/fixtures/pool-core.ts";
+import { requestWith } from "../../../test/fixtures/request-with.ts";
 import { ConfigError } from "../../core/config-error.ts";
+import { estimatingTokenizer } from "../../core/tokenizer.ts";
+import type { PoolRouterCore } from "../../director/pool-router-core.ts";
 import type { KvBlockView } from "../../endpoints/block-index.ts";
 import { kvCacheScorer, kvCacheUtilizationScorer } from "./kv-cache.ts";
 
@@ -10,9 +14,11 @@ import { kvCacheScorer, kvCacheUtilizationScorer } from "./kv-cache.ts";
 function reporting(...ratios: number[]): KvBlockView {
   return {
     isReporting: (slot) => !Number.isNaN(ratios[slot] ?? Number.NaN),
-    matchRatios: (_prompt, bySlot) => {
+    matchRatios: (_view, bySlot) => {
       for (let slot = 0; slot < bySlot.length; slot++) bySlot[slot] = ratios[slot] ?? Number.NaN;
     },
+    matchedBytes: () => assert.fail("the scorer asks for shares"),
+    credit: () => undefined,
   };
 }
 
@@ -63,6 +69,51 @@ for (const { name, mode, endpoints = USED, ratios = [], want } of cases) {
     assert.deepEqual(scoresFor(kvCacheScorer, endpoints, { parameters, kvBlocks }), want);
   });
 }
+
+/** Endpoints that `count` equal prompts were sent to. */
+function burst(core: PoolRouterCore, count: number, prompt: string): ReadonlySet<string> {
+  return new Set(Array.from({ length: count }, () => served(core, requestWith({ prompt }))));
+}
+
+function poolInMode(mode: string): PoolRouterCore {
+  const plugins = ["single-profile-handler", { plugin: "kv-cache-scorer", parameters: { mode } }];
+  return poolWith({
+    plugins: [...plugins, "max-score-picker"],
+    profiles: { default: ["kv-cache-scorer", "max-score-picker"] },
+    endpoints: [{}, {}, {}, {}],
+  }).core;
+}
+
+const LONG = "shared system prompt ".repeat(20);
+
+test("kv-cache-scorer: match: a burst of equal prompts stays together before any report", () => {
+  assert.equal(burst(poolInMode("match"), 200, LONG).size, 1);
+});
+
+test("kv-cache-scorer: auto: a burst stays together where engines report and hold nothing", () => {
+  const core = poolInMode("auto");
+  for (let slot = 0; slot < 4; slot++) core.kvEvents(slot, [{ kind: "cleared" }], 0);
+  assert.equal(burst(core, 200, LONG).size, 1);
+});
+
+test("kv-cache-scorer: what an engine says of a block ends the credit for it", () => {
+  const core = poolInMode("match");
+  for (let slot = 0; slot < 4; slot++) core.kvEvents(slot, [{ kind: "cleared" }], 0);
+  const [first] = burst(core, 1, LONG);
+  const slot = Number(first?.slice(1));
+  // It evicts the prompt at once, and another endpoint reports it.
+  core.kvEvents(slot, [{ kind: "cleared" }], 1);
+  const other = (slot + 1) % 4;
+  const tokenIds = estimatingTokenizer.tokenize(new TextEncoder().encode(LONG)).slice(0, 16);
+  const stored = {
+    kind: "stored",
+    parentHash: undefined,
+    blockHashes: [1],
+    blockTokens: 16,
+  } as const;
+  core.kvEvents(other, [{ ...stored, tokenIds }], 1);
+  assert.deepEqual([...burst(core, 3, LONG)], [`e${other}`]);
+});
 
 test("kv-cache-scorer: an unknown mode lists the known ones", () => {
   assert.throws(

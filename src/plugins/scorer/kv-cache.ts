@@ -5,6 +5,13 @@ import type { Candidates, Cycle } from "../../plugin/cycle.ts";
 import { definePlugin, noParams, type PluginDefinition } from "../../plugin/define-plugin.ts";
 import { paramsOf } from "../../plugin/params.ts";
 import { UNKNOWN_SCORE } from "../../plugin/score-scale.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+
+/**
+ * How long a decision counts as held before the engine says so: an idle engine reports within a step, and
+ * llm-d's `speculativeTTL` is the same.
+ */
+const CREDIT_MS = 2000;
 
 const decodeParams = paramsOf(
   z.strictObject({ mode: z.enum(["auto", "match", "utilization"]).default("auto") }),
@@ -15,17 +22,24 @@ const USAGE_COLUMNS = [kvCacheUsage, kvBlockCount, kvBlockTokens];
 
 /**
  * Prefers endpoints whose engine reports holding the prompt's blocks. When a candidate reports none,
- * `auto` compares all of them by free KV cache instead, as llm-d of the description's era does.
+ * `auto` compares all of them by free KV cache instead, as llm-d of the description's era does. What was
+ * sent an instant ago counts as held, so a burst of equal prompts does not scatter before the first report.
  */
 export const kvCacheScorer: PluginDefinition = definePlugin({
   type: "kv-cache-scorer",
   stability: "stable",
-  roles: ["score"],
+  roles: ["score", "onPlan"],
   consumes: USAGE_COLUMNS,
   consumesKvEvents: true,
   params: decodeParams,
   create: ({ mode }, handle) => {
     let ratioBySlot = new Float64Array(0);
+    const credit = (request: InferenceRequest, slot: number | undefined): void => {
+      if (slot === undefined || mode === "utilization") return;
+      // Where an engine reports nothing `auto` does not match blocks, so there is nothing to wait for.
+      if (mode === "auto" && !handle.kvBlocks.isReporting(slot)) return;
+      handle.kvBlocks.credit(request, slot, CREDIT_MS);
+    };
     return {
       score(cycle, candidates, scores) {
         if (mode === "utilization") {
@@ -39,11 +53,17 @@ export const kvCacheScorer: PluginDefinition = definePlugin({
           scoreByUsage(cycle, candidates, scores);
           return;
         }
-        handle.kvBlocks.matchRatios(cycle.request.prompt, ratioBySlot);
+        handle.kvBlocks.matchRatios(cycle.request, ratioBySlot);
         for (let i = 0; i < candidates.count; i++) {
           const ratio = ratioBySlot[candidates.slots[i] as number] as number;
           scores[i] = Number.isNaN(ratio) ? UNKNOWN_SCORE : ratio;
         }
+      },
+      onPlan(cycle, plan) {
+        for (const slot of [plan.primary[0], plan.prefill[0]]) credit(cycle.request, slot);
+      },
+      onRetry(exchange) {
+        credit(exchange.request, exchange.slot);
       },
     };
   },

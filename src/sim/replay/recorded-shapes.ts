@@ -99,8 +99,9 @@ const kvEvent = byKind({
     parentHash: orNull(blockHash),
     blockTokens: count,
     chain: orNull(hashPairs),
+    medium: optional(text),
   }),
-  removed: objectOf({ blockHashes: listOf(blockHash) }),
+  removed: objectOf({ blockHashes: listOf(blockHash), medium: optional(text) }),
   cleared: anything,
 });
 

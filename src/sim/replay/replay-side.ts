@@ -199,17 +199,20 @@ function metricSample({ startedAtMs, values, lora }: InputOf<"metrics">): Metric
 }
 
 function kvEvent(event: RecordedKvEvent): KvEvent {
+  const medium = "medium" in event && event.medium !== undefined ? { medium: event.medium } : {};
   switch (event.kind) {
     case "stored":
       return {
         kind: "stored",
         blockHashes: event.blockHashes.map(blockHash),
         parentHash: event.parentHash === null ? undefined : blockHash(event.parentHash),
-        tokenIds: new Uint32Array(0),
+        // The hasher is given the chain; that there were tokens is all that counts.
+        tokenIds: new Uint32Array(event.chain === "" ? 0 : event.blockTokens),
         blockTokens: event.blockTokens,
+        ...medium,
       };
     case "removed":
-      return { kind: "removed", blockHashes: event.blockHashes.map(blockHash) };
+      return { kind: "removed", blockHashes: event.blockHashes.map(blockHash), ...medium };
     case "cleared":
       return { kind: "cleared" };
   }
