@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { ConfigError } from "../core/config-error.ts";
+import { durationMs } from "../core/duration.ts";
 import { loadService } from "../manifest/load-service.ts";
 import { EPP_FLAGS } from "./epp-flag-table.ts";
 import { parseEppFlags } from "./epp-flags.ts";
-import { durationMs, quantityBytes } from "./flag-values.ts";
+import { quantityBytes } from "./flag-values.ts";
 import { builtinRegistry } from "./plugin-registry.ts";
 
 for (const file of ["examples/gpt-oss-20b.yaml", "examples/qwen-pd.yaml"]) {

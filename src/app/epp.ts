@@ -1,4 +1,5 @@
 import type { RouterConfig } from "../config/router-config.ts";
+import { durationMs } from "../core/duration.ts";
 import type { Log } from "../core/log.ts";
 import { DEFAULT_ENGINE_ACCESS, type EngineAccess } from "../datalayer/endpoint-clients.ts";
 import type { KvEventAccess } from "../datalayer/kv-event-subscriber.ts";
@@ -9,7 +10,7 @@ import { DEFAULT_DESTINATION_HINT } from "../front/extproc/extproc-context.ts";
 import { type ExtProcFront, startExtProc } from "../front/extproc/start-extproc.ts";
 import type { ConfigSource } from "./config-reload.ts";
 import type { EppFlags } from "./epp-flags.ts";
-import { durationMs, isOn, quantityBytes } from "./flag-values.ts";
+import { isOn, quantityBytes } from "./flag-values.ts";
 import { type KvEventFlags, kvEventAccess } from "./kv-event-access.ts";
 import { DEFAULT_ROUTER_OPTIONS, type RouterOptions } from "./router-options.ts";
 import type { LivePool } from "./router-pool.ts";

@@ -1,6 +1,7 @@
 import { ConfigError, type ConfigFault } from "../core/config-error.ts";
+import { durationMs } from "../core/duration.ts";
 import type { FlagSpec } from "./flag-spec.ts";
-import { durationMs, quantityBytes } from "./flag-values.ts";
+import { quantityBytes } from "./flag-values.ts";
 
 /** Flags as they were understood. */
 export interface GivenFlags {

@@ -1,3 +1,4 @@
+import { durationMs } from "../core/duration.ts";
 import {
   type FlagAnswer,
   type FlagSpec,
@@ -8,7 +9,7 @@ import {
   refusedIfOn,
   tlsVersion,
 } from "./flag-spec.ts";
-import { durationMs, isOn } from "./flag-values.ts";
+import { isOn } from "./flag-values.ts";
 import { LEGS_CHOICES } from "./legs-options.ts";
 
 /** Legs of a request by the names that the TLS flags have for them. */

@@ -1,4 +1,5 @@
 import { ConfigError } from "../core/config-error.ts";
+import { durationMs } from "../core/duration.ts";
 import type { Log } from "../core/log.ts";
 import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
 import type { LegsSettings } from "../dispatch/legs/legs-settings.ts";
@@ -9,7 +10,7 @@ import { PREFILL_ROLES } from "../plugins/filter/role.ts";
 import { AllowList } from "../sidecar/allow-list.ts";
 import { type Sidecar, startSidecar } from "../sidecar/start-sidecar.ts";
 import { SidecarTelemetry } from "../telemetry/sidecar-telemetry.ts";
-import { durationMs, isOn } from "./flag-values.ts";
+import { isOn } from "./flag-values.ts";
 import { LEGS_CHOICES, legsSettings } from "./legs-options.ts";
 import { type MetricsServer, startMetricsServer } from "./metrics-server.ts";
 import { followIdentity, readIdentity, type ServerIdentity } from "./server-identity.ts";

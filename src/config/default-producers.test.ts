@@ -147,18 +147,27 @@ test("default producers: several by name, and a scorer picks one", () => {
   );
 });
 
+test("default producers: the precise prefix cache is none that another is added beside", () => {
+  const config = today("type: precise-prefix-cache-producer", "type: prefix-cache-scorer");
+  assert.equal(namesOf(config).includes("approx-prefix-cache-producer"), false);
+  assert.deepEqual(
+    config.notes.filter(({ message }) => message.includes("no effect")),
+    [],
+  );
+});
+
 test("inert types: they load with a note, stand in profiles and may be named", () => {
   const config = today(
-    "type: precise-prefix-cache-producer",
-    "{type: prefix-cache-scorer, parameters: {prefixMatchInfoProducerName: precise-prefix-cache-producer}}",
+    "type: predicted-latency-producer",
+    "{type: prefix-cache-scorer, parameters: {prefixMatchInfoProducerName: predicted-latency-producer}}",
     "{type: topology-affinity-scorer, parameters: {anything: [1]}}",
   );
   const messages = config.notes.map(({ message }) => message);
-  for (const type of ["precise-prefix-cache-producer", "topology-affinity-scorer"])
+  for (const type of ["predicted-latency-producer", "topology-affinity-scorer"])
     assert.ok(messages.includes(`${type} has no effect here yet`), messages.join("\n"));
   assert.ok(
     messages.includes(
-      "prefix-cache-scorer asks precise-prefix-cache-producer, which has no effect here yet",
+      "prefix-cache-scorer asks predicted-latency-producer, which has no effect here yet",
     ),
   );
   assert.equal(namesOf(config).includes("approx-prefix-cache-producer"), false);

@@ -118,6 +118,13 @@ export const MAPPINGS: readonly Mapping[] = [
     "llm-d-inference-scheduler 0.6",
   ),
   moved(
+    "parameter",
+    "precise-prefix-cache-scorer.indexerConfig.tokenizersPoolConfig",
+    "token-producer.modelName",
+    "llm-d-router 0.9",
+    "other settings of the pool have no place any more",
+  ),
+  moved(
     "type",
     "pd-profile-handler",
     "disagg-profile-handler",

@@ -28,6 +28,60 @@ interface Row {
 
 const ROWS: readonly Row[] = [
   {
+    name: "a precise scorer is split, and profiles follow the half that scores",
+    before: `plugins:
+- type: precise-prefix-cache-scorer # exact
+  parameters:
+    indexerConfig:
+      tokenProcessorConfig:
+        blockSizeTokens: 64
+        hashSeed: "42"
+      tokenizersPoolConfig: {modelName: org/model}
+    speculativeIndexing: true
+${PICKER}schedulingProfiles:
+- name: default
+  plugins:
+  - pluginRef: precise-prefix-cache-scorer
+    weight: 3
+  - pluginRef: max-score-picker
+`,
+    after: `plugins:
+- type: precise-prefix-cache-producer # exact
+  parameters:
+    speculativeIndexing: true
+    tokenProcessorConfig:
+      blockSizeTokens: 64
+      hashSeed: "42"
+- type: prefix-cache-scorer
+  parameters:
+    prefixMatchInfoProducerName: precise-prefix-cache-producer
+- type: token-producer
+  parameters:
+    modelName: org/model
+${PICKER}schedulingProfiles:
+- name: default
+  plugins:
+  - pluginRef: prefix-cache-scorer
+    weight: 3
+  - pluginRef: max-score-picker
+`,
+  },
+  {
+    name: "a named precise scorer keeps its name where it scores",
+    before: `plugins:
+- {type: precise-prefix-cache-scorer, name: exact}
+- {type: precise-prefix-cache-producer}
+${PICKER}`,
+    after: `plugins:
+- {type: precise-prefix-cache-producer, name: precise-prefix-cache-producer-2}
+- type: prefix-cache-scorer
+  name: exact
+  parameters:
+    prefixMatchInfoProducerName: precise-prefix-cache-producer-2
+- {type: precise-prefix-cache-producer}
+${PICKER}`,
+  },
+  {
     name: "types and references are renamed, comments and weights stay",
     before: `plugins: # all
 # usage

@@ -4,6 +4,7 @@ import { parseFeatureGate } from "./feature-gates.ts";
 import { loadRouterConfig, type RouterConfigSource } from "./load-router-config.ts";
 import { mappingOf } from "./mapping-table.ts";
 import { migratePdHandler } from "./migrate-pd-handler.ts";
+import { migratePreciseScorer } from "./migrate-precise-scorer.ts";
 import { migrateCaches } from "./migrate-prefix-cache.ts";
 import {
   freeName,
@@ -84,21 +85,6 @@ function migrateTypes(draft: MigrationDraft): void {
     if (type === "kv-cache-scorer" && draft.yaml.value(mode) !== undefined) draft.yaml.remove(mode);
     retype(draft, path, mapping.to);
     reportMapping(draft, mapping);
-  }
-}
-
-function migratePreciseScorer(draft: MigrationDraft): void {
-  const { yaml } = draft;
-  for (const path of pluginPaths(draft)) {
-    if (pluginAt(draft, path).type !== "precise-prefix-cache-scorer") continue;
-    const parameters = [...path, "parameters"];
-    const nested = [...parameters, "indexerConfig", "tokenProcessorConfig"];
-    const value = yaml.value(nested) as Json | undefined;
-    if (value === undefined) continue;
-    yaml.set([...parameters, "tokenProcessorConfig"], value);
-    yaml.remove(nested);
-    const from = "precise-prefix-cache-scorer.indexerConfig.tokenProcessorConfig";
-    reportMapping(draft, mappingOf("parameter", from));
   }
 }
 

@@ -8,6 +8,7 @@ import { KvEventIndex } from "../endpoints/kv-event-index.ts";
 import { LoadTracker } from "../endpoints/load-tracker.ts";
 import type { ProfileOutcome } from "../plugin/cycle.ts";
 import type { EndpointStep, Exchange, HandlerResult } from "../plugin/plugin-instance.ts";
+import { prefixMatch } from "../plugin/request-attribute.ts";
 import { chainSeed } from "../request/block-hasher.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import type { RequestFacts } from "../scheduling/decision.ts";
@@ -237,6 +238,7 @@ export class PoolRouterCore implements RouterCore {
     const { runs, result } = scheduler.schedule(cycle, this.#slots, count);
     const decision = this.decisions.write((record, number) => {
       record.begin(number, nowMs, facts);
+      record.prefixSource = cycle.get(prefixMatch)?.source ?? null;
       for (const run of runs) record.addRun(run, this.#store);
     });
     if (result.kind === "rejected") return this.#refuse(decision, result.rejection);

@@ -10,13 +10,18 @@ export function requestAttribute<T>(name: string): RequestAttribute<T> {
   return { name };
 }
 
-/** How many leading blocks of the prompt each endpoint holds, by the router's own account. */
+/** Who says what an endpoint holds: its engine, or the router's account of what it sent. */
+export type PrefixSource = "events" | "approximate";
+
+/** How many leading blocks of the prompt each endpoint holds. */
 export interface PrefixMatch {
   /** Blocks that were looked for: min(full blocks, the configured maximum). */
   readonly blockCount: number;
   readonly blockBytes: number;
   /** Matched leading blocks, by slot. */
   readonly matchedBySlot: Int32Array;
+  /** Absent where the producer does not say. */
+  readonly source?: PrefixSource | undefined;
 }
 
 /** Set by the prefix-cache producer before scheduling. */

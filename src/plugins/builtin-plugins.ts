@@ -1,6 +1,10 @@
 import type { PluginDefinition } from "../plugin/define-plugin.ts";
 import { approxPrefixCacheProducer } from "./data-producer/approx-prefix-cache.ts";
 import { inflightLoadProducer } from "./data-producer/inflight-load.ts";
+import {
+  precisePrefixCacheProducer,
+  precisePrefixCacheScorer,
+} from "./data-producer/precise-prefix-cache.ts";
 import { sessionIdProducer } from "./data-producer/session-id.ts";
 import { tokenProducer } from "./data-producer/token.ts";
 import { alwaysDisaggMultimodalDecider } from "./decider/always-multimodal.ts";
@@ -52,6 +56,7 @@ export const builtinPlugins: readonly PluginDefinition[] = [
   tokenProducer,
   sessionIdProducer,
   approxPrefixCacheProducer,
+  precisePrefixCacheProducer,
   inflightLoadProducer,
   prefillFilter,
   decodeFilter,
@@ -68,6 +73,7 @@ export const builtinPlugins: readonly PluginDefinition[] = [
   queueScorer,
   kvCacheScorer,
   prefixCacheScorer,
+  precisePrefixCacheScorer,
   kvCacheUtilizationScorer,
   runningRequestsSizeScorer,
   loadAwareScorer,

@@ -87,7 +87,7 @@ const stabilities: readonly [type: string, want: string][] = [
   ["topology-affinity-filter", "alpha"],
   ["slo-headroom-tier-filter", "beta"],
   ["openai-parser", "stable"],
-  ["precise-prefix-cache-scorer", "deprecated"],
+  ["predicted-latency-scorer", "deprecated"],
 ];
 for (const [type, want] of stabilities) {
   test(`inert-plugins: ${type} is ${want}`, () => {

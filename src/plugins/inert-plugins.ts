@@ -29,7 +29,7 @@ const INERT_TYPES: InertTypes = {
       "multicluster-prefix-cache-scorer",
     ],
     stable: ["latency-scorer", "mm-embeddings-cache-scorer"],
-    deprecated: ["precise-prefix-cache-scorer", "predicted-latency-scorer", "slo-aware-routing"],
+    deprecated: ["predicted-latency-scorer", "slo-aware-routing"],
   },
   producer: {
     alpha: [
@@ -37,11 +37,7 @@ const INERT_TYPES: InertTypes = {
       "p2p-source-producer",
       "multicluster-approx-prefix-cache-producer",
     ],
-    stable: [
-      "precise-prefix-cache-producer",
-      "predicted-latency-producer",
-      "mm-embeddings-cache-producer",
-    ],
+    stable: ["predicted-latency-producer", "mm-embeddings-cache-producer"],
   },
   admitter: { stable: ["latency-slo-admitter", "probabilistic-admitter"] },
   requestControl: {

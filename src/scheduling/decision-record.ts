@@ -60,6 +60,7 @@ export class DecisionRecord {
   atMs = 0;
   state: Decision["state"] = "open";
   request: RequestFacts | undefined;
+  prefixSource: Decision["prefixSource"] = null;
   endpoint: EndpointId | undefined;
   prefillEndpoint: EndpointId | undefined;
   rejection: Rejection | undefined;
@@ -73,6 +74,7 @@ export class DecisionRecord {
     this.number = number;
     this.atMs = atMs;
     this.request = request;
+    this.prefixSource = null;
     this.state = "open";
     this.endpoint = undefined;
     this.prefillEndpoint = undefined;
@@ -142,6 +144,7 @@ export class DecisionRecord {
       atMs: this.atMs,
       state: this.state,
       request,
+      prefixSource: this.prefixSource,
       profiles: this.#profiles
         .slice(0, this.#profileCount)
         .map((stored) => readProfile(stored, this.atMs)),

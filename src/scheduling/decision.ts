@@ -12,6 +12,8 @@ export interface Decision {
   /** `open` until its end is known; `expired` when no end came within the limit. */
   readonly state: "open" | "closed" | "expired";
   readonly request: RequestFacts;
+  /** Who said what the endpoints hold of the prompt; null where no producer was asked. */
+  readonly prefixSource: "events" | "approximate" | null;
   /** In the order in which they ran. */
   readonly profiles: readonly ProfileDecision[];
   readonly endpoint: EndpointId | null;

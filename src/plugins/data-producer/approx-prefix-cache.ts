@@ -34,7 +34,9 @@ export const approxPrefixCacheProducer: PluginDefinition = definePlugin({
         if (matchedBySlot.length !== slotCount) matchedBySlot = new Int32Array(slotCount);
         const chain = cycle.request.prompt.blocks(blockBytes, maxPrefixBlocksToMatch);
         index.match(chain.hashes, chain.blockCount, matchedBySlot);
-        const match: PrefixMatch = { blockCount: chain.blockCount, blockBytes, matchedBySlot };
+        const { blockCount } = chain;
+        const source = "approximate";
+        const match: PrefixMatch = { blockCount, blockBytes, matchedBySlot, source };
         cycle.set(prefixMatch, match, handle.name);
       },
       onPlan(cycle, plan) {
