@@ -79,6 +79,7 @@ const RULES: ArchitectureRules = {
     "@bufbuild": ["front"],
     zeromq: ["datalayer", "engine-server"],
     "@msgpack": ["engine-server"],
+    "gpt-tokenizer": ["datalayer"],
   },
   deterministic: [
     "core",

@@ -4,7 +4,7 @@ import type { Log } from "../core/log.ts";
 import type { Meter } from "../core/meter.ts";
 import type { LegRunner } from "../director/dispatch-plan.ts";
 import { PoolRouterCore } from "../director/pool-router-core.ts";
-import { type BlockHasher, plainBlockHasher } from "../request/block-hasher.ts";
+import { type BlockHasher, type BlockKeys, plainBlockHasher } from "../request/block-hasher.ts";
 import type { RouterOptions } from "./router-options.ts";
 
 /** One pool's core from its configuration, with the program's own ports. */
@@ -24,6 +24,8 @@ export function makePoolCore(pool: {
   options: RouterOptions;
   /** For the blocks of KV events; the router's own unless given. */
   hasher?: BlockHasher;
+  /** Where their chains begin. */
+  kvSeed?: BlockKeys["seed"];
 }): PoolRouterCore {
   const { options, poolCount } = pool;
   return new PoolRouterCore({
@@ -31,6 +33,7 @@ export function makePoolCore(pool: {
     blueprint: pool.config,
     model: pool.modelName,
     hasher: pool.hasher ?? plainBlockHasher,
+    ...(pool.kvSeed === undefined ? {} : { kvSeed: pool.kvSeed }),
     meter: pool.meter,
     log: pool.log,
     stopwatch: pool.stopwatch,

@@ -3,8 +3,9 @@ import {
   RECORDED_BLOCK_BYTES,
   type RecordedChain,
   type RecordedRequest,
+  type RecordedTokens,
 } from "../director/recorded-line.ts";
-import type { InferenceRequest } from "../request/inference-request.ts";
+import type { InferenceRequest, PromptTokens } from "../request/inference-request.ts";
 import type { BlockChain, Prompt } from "../request/prompt.ts";
 
 /**
@@ -37,15 +38,18 @@ export class NotedRequest {
   readonly request: InferenceRequest;
   readonly #asked: InferenceRequest;
   readonly #prompt: NotedPrompt;
+  readonly #tokens: NotedTokens | undefined;
   readonly #headers = new Map<string, string>();
   #renamed: NotedRequest | undefined;
 
   constructor(asked: InferenceRequest) {
     this.#asked = asked;
     this.#prompt = new NotedPrompt(asked.prompt);
+    this.#tokens = asked.tokens === undefined ? undefined : new NotedTokens(asked.tokens);
     this.request = {
       ...asked,
       prompt: this.#prompt,
+      tokens: this.#tokens,
       header: (name) => {
         const value = asked.header(name);
         if (value !== undefined) this.#headers.set(name, value);
@@ -80,12 +84,17 @@ export class NotedRequest {
       mediaCount: asked.mediaCount,
       promptBytes: asked.prompt.sizeBytes,
       chains: this.#prompt.chains(sizes),
+      tokens: this.#tokens?.toRecorded(blockSizes) ?? null,
       headers: Object.fromEntries([...this.#headers].map(masked)),
       onlyHosts: asked.onlyHosts === undefined ? null : [...asked.onlyHosts],
       renamed:
         renamed === undefined
           ? null
-          : { model: renamed.#asked.model, chains: renamed.#prompt.chains(sizes) },
+          : {
+              model: renamed.#asked.model,
+              chains: renamed.#prompt.chains(sizes),
+              tokens: renamed.#tokens?.toRecorded(blockSizes) ?? null,
+            },
     };
   }
 }
@@ -121,6 +130,23 @@ class NotedPrompt implements Prompt {
   #whole(blockBytes: number): BlockChain {
     const bound = Math.floor(CHAIN_BYTES_MAX / blockBytes);
     return this.#prompt.blocks(blockBytes, Math.max(bound, this.#asked.get(blockBytes) ?? 0));
+  }
+}
+
+/** Known tokens, noted alike; of them only chains are recorded. */
+class NotedTokens extends NotedPrompt implements PromptTokens {
+  readonly count: number;
+  readonly isWhole: boolean;
+
+  constructor(tokens: PromptTokens) {
+    super(tokens);
+    this.count = tokens.count;
+    this.isWhole = tokens.isWhole;
+  }
+
+  toRecorded(blockSizes: Iterable<number>): RecordedTokens {
+    const { count, isWhole, sizeBytes } = this;
+    return { count, isWhole, sizeBytes, chains: this.chains(new Set(blockSizes)) };
   }
 }
 

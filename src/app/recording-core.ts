@@ -181,10 +181,15 @@ export class RecordingCore implements RouterCore {
 
 /** The router's hasher; it shows what it made of an event's tokens, which are not recorded. */
 export class NotingHasher implements BlockHasher {
+  readonly #hasher: BlockHasher;
   #noted: Uint32Array | undefined;
 
+  constructor(hasher: BlockHasher = plainBlockHasher) {
+    this.#hasher = hasher;
+  }
+
   hash(...input: Parameters<BlockHasher["hash"]>): number {
-    const count = plainBlockHasher.hash(...input);
+    const count = this.#hasher.hash(...input);
     this.#noted = input[5].slice(0, 2 * count);
     return count;
   }

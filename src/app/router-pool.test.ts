@@ -7,6 +7,7 @@ import { loadRouterConfig } from "../config/load-router-config.ts";
 import { noLog } from "../core/log.ts";
 import { noMeter } from "../core/meter.ts";
 import { waitingQueueDepth } from "../endpoints/numeric-attribute.ts";
+import { ownKeys } from "../request/block-hasher.ts";
 import { builtinRegistry } from "./plugin-registry.ts";
 import { LivePool } from "./router-pool.ts";
 
@@ -39,6 +40,8 @@ for (const [scorer, want] of [
         source: undefined,
       },
       core,
+      keys: ownKeys,
+      isEstimating: true,
       clock: { nowMs: () => ++nowMs },
       timeScale: 10,
       scrapeIntervalMs: 50,

@@ -24,8 +24,11 @@ import {
   waitingQueueDepth,
 } from "../endpoints/numeric-attribute.ts";
 import type { FrontPool } from "../front/http/front-pool.ts";
+import type { BlockKeys } from "../request/block-hasher.ts";
 import { ConfigReload, type ConfigSource, type ReloadStatus } from "./config-reload.ts";
+import { PoolTokens } from "./pool-tokens.ts";
 import type { RecordingCore } from "./recording-core.ts";
+import { TokenisingCore } from "./tokenising-core.ts";
 
 /** A pool as the program is told of it. */
 export interface PoolSpec {
@@ -49,6 +52,10 @@ export interface LivePoolOptions {
   readonly core: PoolRouterCore;
   /** Writes down what enters `core`, where a recording is made. */
   readonly recording?: RecordingCore | undefined;
+  /** Keys of the core's index of KV events. */
+  readonly keys: BlockKeys;
+  /** Whether the engines count four bytes as a token. */
+  readonly isEstimating: boolean;
   readonly clock: Clock;
   readonly timeScale: number;
   readonly scrapeIntervalMs: number;
@@ -71,6 +78,7 @@ export class LivePool implements FrontPool {
   #scraper: Scraper;
   #kvEventAccess: KvEventAccess | undefined;
   #kvEvents: KvEventSubscriber | undefined;
+  #tokens: PoolTokens;
   readonly #probe: HealthProbe;
   readonly #models: ServedModels | undefined;
   readonly #created = Math.floor(Date.now() / 1000);
@@ -78,11 +86,12 @@ export class LivePool implements FrontPool {
   constructor(options: LivePoolOptions) {
     const { spec, core, log, meter } = options;
     this.spec = spec;
-    this.core = options.recording ?? core;
+    this.core = new TokenisingCore(options.recording ?? core, core, () => this.#tokens);
     this.state = core;
     this.#options = options;
     this.#config = spec.config;
     this.#clients = new EndpointClients(options.probeTimeoutMs, spec.access);
+    this.#tokens = this.#newTokens();
     this.#scraper = this.#startScraper();
     this.#followKvEvents(spec.kvEventAccess?.(spec.config));
     const readers = this.#readerOptions();
@@ -163,6 +172,7 @@ export class LivePool implements FrontPool {
       this.#kvEvents?.close(),
       this.#probe.close(),
       this.#models?.close(),
+      this.#tokens.close(),
     ]);
   }
 
@@ -176,7 +186,24 @@ export class LivePool implements FrontPool {
     this.#config = config;
     this.#endReader(this.#scraper);
     this.#scraper = this.#startScraper();
+    this.#endReader(this.#tokens);
+    this.#tokens = this.#newTokens();
     this.#followKvEvents(kvEventAccess);
+  }
+
+  #newTokens(): PoolTokens {
+    const { keys, isEstimating, log } = this.#options;
+    const { modelName, access } = this.spec;
+    const table = this.state.endpoints;
+    return new PoolTokens({
+      config: this.#config,
+      modelName,
+      isEstimating,
+      keys,
+      table,
+      access,
+      log,
+    });
   }
 
   /** Begins anew only where something else is to be read: a new stream knows nothing of its engine. */

@@ -16,6 +16,7 @@ import { type AdminApi, type AdminSource, type EngineControl, startAdminApi } fr
 import { describeEndpoints } from "./describe-endpoint.ts";
 import { EventStream } from "./event-stream.ts";
 import { makePoolCore } from "./make-pool-core.ts";
+import { blockKeysOf } from "./pool-tokens.ts";
 import { openRecording, type Recording } from "./recording.ts";
 import { NotingHasher, RecordingCore, recordedConfig } from "./recording-core.ts";
 import type { RouterOptions } from "./router-options.ts";
@@ -38,6 +39,8 @@ export interface RouterSettings {
   readonly legs?: LegsSettings | undefined;
   readonly isCorrectingMetrics: boolean;
   readonly engines: EngineControl | undefined;
+  /** Whether the engines count four bytes as a token, as simulated ones do. */
+  readonly isEstimating?: boolean;
   readonly log: Log;
   readonly options: RouterOptions;
   /** File that every input of the cores is written to. */
@@ -163,7 +166,8 @@ function livePool(
 ): LivePool {
   const { settings, telemetry, log, recording: sink } = parts;
   const { clock, timeScale, options } = settings;
-  const hasher = new NotingHasher();
+  const keys = blockKeysOf(spec.config);
+  const hasher = new NotingHasher(keys.hasher);
   const core = makePoolCore({
     key: spec.key,
     config: spec.config,
@@ -177,7 +181,8 @@ function livePool(
     isCorrectingMetrics: settings.isCorrectingMetrics,
     poolCount: settings.pools.length,
     options,
-    ...(sink === undefined ? {} : { hasher }),
+    hasher: sink === undefined ? keys.hasher : hasher,
+    kvSeed: keys.seed,
   });
   const recording =
     sink === undefined ? undefined : new RecordingCore(core, { pool: spec.key, sink, hasher });
@@ -187,6 +192,8 @@ function livePool(
     spec,
     core,
     recording,
+    keys,
+    isEstimating: settings.isEstimating ?? false,
     clock,
     timeScale,
     scrapeIntervalMs,

@@ -83,6 +83,7 @@ export async function startUp(settings: UpSettings): Promise<RunningUp> {
     clock,
     prefillCandidates: PREFILL_CANDIDATES,
     engines: host,
+    isEstimating: true,
   });
   fleet.serve(router);
   try {

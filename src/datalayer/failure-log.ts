@@ -36,7 +36,7 @@ export class FailureLog {
 }
 
 /** The code of a system or undici error says more than its text. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }

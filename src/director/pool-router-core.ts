@@ -38,7 +38,7 @@ export class PoolRouterCore implements RouterCore {
 
   constructor(options: PoolRouterOptions) {
     this.#options = options;
-    const { pool, hasher, model } = options;
+    const { pool, hasher, model, kvSeed = chainSeed } = options;
     this.decisions = new DecisionRing({
       pool,
       capacity: options.decisionCapacity,
@@ -46,7 +46,7 @@ export class PoolRouterCore implements RouterCore {
     });
     this.#load = new LoadTracker(this.#store, { isCorrecting: options.isCorrectingMetrics });
     this.#kvIndex = new KvEventIndex({
-      seed: (loraName, cacheSalt) => chainSeed(loraName ?? model, cacheSalt),
+      seed: (loraName, cacheSalt) => kvSeed(loraName ?? model, cacheSalt),
       hash: (bytes, blockBytes, parent, out) =>
         hasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
     });
@@ -55,6 +55,16 @@ export class PoolRouterCore implements RouterCore {
 
   get endpoints(): EndpointTable {
     return this.#store;
+  }
+
+  /** LoRA adapters that the engines' KV events named. */
+  get kvAdapters(): ReadonlySet<string> {
+    return this.#kvIndex.adapters;
+  }
+
+  /** Whether some endpoint reports its blocks. */
+  get hasKvReports(): boolean {
+    return this.#kvIndex.hasReports;
   }
 
   get inFlightCount(): number {

@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Meter } from "../core/meter.ts";
-import type { BlockHasher } from "../request/block-hasher.ts";
+import type { BlockHasher, BlockKeys } from "../request/block-hasher.ts";
 import type { LegRunner } from "./dispatch-plan.ts";
 import type { PoolBlueprint } from "./pool-plugins.ts";
 
@@ -13,6 +13,8 @@ export interface PoolRouterOptions {
   /** Model of the pool: seeds the chains of engines' KV events. */
   readonly model: string;
   readonly hasher: BlockHasher;
+  /** Where the chains of KV events begin; as those of prompts unless given. */
+  readonly kvSeed?: BlockKeys["seed"];
   readonly meter: Meter;
   readonly log: Log;
   /** Fine clock for plugin timing; undefined in virtual time. */

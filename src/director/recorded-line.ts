@@ -7,7 +7,7 @@ import type { RequestKind } from "../request/inference-request.ts";
 /** First member of a recording's first line. */
 export const RECORDING_FORMAT = "switchyard-recording";
 /** Rises when a reader of the version before would misread a line. */
-export const RECORDING_VERSION = 1;
+export const RECORDING_VERSION = 2;
 /** Prompt bytes of the blocks that every request is recorded with: vLLM's 16 tokens. */
 export const RECORDED_BLOCK_BYTES = 64;
 
@@ -115,10 +115,24 @@ export interface RecordedRequest {
   readonly mediaCount: number;
   readonly promptBytes: number;
   readonly chains: readonly RecordedChain[];
+  /** What was known of the engine's own tokens; null where the prompt's bytes are its tokens. */
+  readonly tokens: RecordedTokens | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly onlyHosts: readonly string[] | null;
   /** The chains under the model that a rule put in the place of the asked one. */
-  readonly renamed: { readonly model: string; readonly chains: readonly RecordedChain[] } | null;
+  readonly renamed: {
+    readonly model: string;
+    readonly chains: readonly RecordedChain[];
+    readonly tokens: RecordedTokens | null;
+  } | null;
+}
+
+/** Known tokens of a prompt without the tokens: sizes and chains. */
+export interface RecordedTokens {
+  readonly count: number;
+  readonly isWhole: boolean;
+  readonly sizeBytes: number;
+  readonly chains: readonly RecordedChain[];
 }
 
 /** Chained hashes of a prompt's leading blocks. */

@@ -63,6 +63,11 @@ export class KvEventIndex implements KvBlockView {
     );
   }
 
+  /** Whether some endpoint reports. */
+  get hasReports(): boolean {
+    return this.#bySlot.some((reporter) => reporter?.isReporting === true);
+  }
+
   isReporting(slot: number): boolean {
     return this.#bySlot[slot]?.isReporting === true;
   }

@@ -20,6 +20,13 @@ export interface BlockHasher {
   ): number;
 }
 
+/** How keys of KV-cache blocks are made; both sides of an index must use the same. */
+export interface BlockKeys {
+  readonly hasher: BlockHasher;
+  /** Where the chain of a model or LoRA adapter begins. */
+  seed(model: string, cacheSalt: string | undefined): HashPair;
+}
+
 const PRIME_A = 0x85ebca6b;
 const PRIME_B = 0xc2b2ae35;
 const PRIME_C = 0x9e3779b1;
@@ -56,6 +63,9 @@ export const plainBlockHasher: BlockHasher = {
     return blocks;
   },
 };
+
+/** The chain that `Prompt.blocks` gives. */
+export const ownKeys: BlockKeys = { hasher: plainBlockHasher, seed: chainSeed };
 
 /** Seed of a chain: the model, and the salt that keeps tenants' caches apart, are no block of their own. */
 export function chainSeed(model: string, cacheSalt: string | undefined): HashPair {

@@ -29,6 +29,8 @@ export interface InferenceRequest {
   /** The client's limit on generated tokens, where it gave one. */
   readonly maxOutputTokens: number | undefined;
   readonly bodyBytes: number;
+  /** The body as it was received, for work in the background; nothing that decides reads it. */
+  readonly body?: Uint8Array | undefined;
   /** Images, audio and video parts of chat messages. */
   readonly mediaCount: number;
   readonly prompt: Prompt;

@@ -1,13 +1,6 @@
-import type { BlockHasher, HashPair } from "./block-hasher.ts";
+import type { BlockKeys } from "./block-hasher.ts";
 import { Fnv64 } from "./fnv64.ts";
 import { Xxh64 } from "./xxh64.ts";
-
-/** How keys of KV-cache blocks are made; both sides of an index must use the same. */
-export interface BlockKeys {
-  readonly hasher: BlockHasher;
-  /** Where the chain of a model or LoRA adapter begins. */
-  seed(model: string, cacheSalt: string | undefined): HashPair;
-}
 
 /** Algorithms of llm-d's block keys (llm-d-kv-cache, `tokenProcessorConfig.hashAlgorithm`). */
 export const LLMD_HASH_ALGORITHMS = ["cbor-fnv", "xxh64"] as const;

@@ -63,6 +63,7 @@ export function parseRequest(received: ReceivedRequest, hasher: BlockHasher): Pa
     isUsageStreamed: isRecord(options) && options["include_usage"] === true,
     maxOutputTokens: positive(body["max_completion_tokens"]) ?? positive(body["max_tokens"]),
     bodyBytes: received.body.length,
+    body: received.body,
     mediaCount: received.kind === "chat" ? mediaCountOf(body["messages"]) : 0,
     prompt,
     onlyHosts: received.onlyHosts,

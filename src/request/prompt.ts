@@ -40,6 +40,10 @@ export class BytesPrompt implements Prompt {
     return this.bytes.length;
   }
 
+  get cacheSalt(): string | undefined {
+    return this.#options.cacheSalt;
+  }
+
   /** The first bytes as a prompt of their own, with the same chain. */
   prefix(sizeBytes: number): BytesPrompt {
     return new BytesPrompt(this.bytes.subarray(0, sizeBytes), this.#options);

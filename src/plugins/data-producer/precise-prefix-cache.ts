@@ -11,8 +11,9 @@ import {
 import { paramsOf } from "../../plugin/params.ts";
 import type { PlanEditor } from "../../plugin/plugin-instance.ts";
 import { type PrefixMatch, prefixMatch } from "../../plugin/request-attribute.ts";
+import type { BlockKeys } from "../../request/block-hasher.ts";
 import type { InferenceRequest } from "../../request/inference-request.ts";
-import { type BlockKeys, LLMD_HASH_ALGORITHMS, llmdKeys } from "../../request/llmd-keys.ts";
+import { LLMD_HASH_ALGORITHMS, llmdKeys } from "../../request/llmd-keys.ts";
 
 const tokens = z.int().positive();
 const port = z.int().min(0).max(65_535);

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { benchFor } from "../../../test/fixtures/plugin-bench.ts";
-import { poolWith, served } from "../../../test/fixtures/pool-core.ts";
+import { benchFor, parameterFaults } from "../../../test/fixtures/plugin-bench.ts";
 import { type RequestTraits, requestWith } from "../../../test/fixtures/request-with.ts";
-import { ConfigError } from "../../core/config-error.ts";
 import { promptTokens } from "../../plugin/request-attribute.ts";
-import { tokenProducer } from "./token.ts";
+import { type TokenBackend, tokenBackendOf, tokenProducer } from "./token.ts";
 
 const prompts: readonly [request: RequestTraits, want: number][] = [
   [{ prompt: "" }, 0],
@@ -33,36 +31,50 @@ test("token-producer: what a producer counted before stands", () => {
   assert.equal(cycle.get(promptTokens, "token-producer"), 1234);
 });
 
-const backends: readonly [parameters: object | undefined, warnings: number][] = [
-  [undefined, 0],
-  [{ estimate: { image: { mode: "static" }, video: {} } }, 0],
-  [{ modelName: "m" }, 1],
-  [{ modelName: "m", vllm: { url: "http://localhost:8000", timeout: "5s", mmTimeout: "30s" } }, 1],
-  [{ vllm: {} }, 1],
-  [{ udsTokenizerConfig: { socketFile: "/tmp/tokenizer" } }, 1],
+test("token-producer: the engine's own count stands where the whole prompt's tokens are known", () => {
+  const request = requestWith({ prompt: "aaaabbbb" });
+  for (const [isWhole, want] of [
+    [true, 7],
+    [false, 2],
+  ] as const) {
+    const tokens = { sizeBytes: 28, count: 7, isWhole, blocks: request.prompt.blocks };
+    const { instance, cycle } = benchFor(tokenProducer, [{}], { request: { ...request, tokens } });
+    instance.produce?.(cycle);
+    assert.equal(cycle.get(promptTokens), want);
+  }
+});
+
+const engine = { kind: "engine", modelName: undefined, url: undefined, timeoutMs: 5000 } as const;
+const backends: readonly [parameters: object | undefined, want: TokenBackend | undefined][] = [
+  [undefined, undefined],
+  [{ estimate: { image: { mode: "static" }, video: {} } }, { kind: "estimate" }],
+  [{ modelName: "m" }, { ...engine, modelName: "m" }],
+  [{ vllm: {} }, engine],
+  [
+    { modelName: "m", vllm: { url: "http://localhost:8000", timeout: "2s", mmTimeout: "30s" } },
+    { kind: "engine", modelName: "m", url: "http://localhost:8000", timeoutMs: 2000 },
+  ],
+  [{ udsTokenizerConfig: { socketFile: "/tmp/tokenizer" } }, engine],
 ];
-for (const [parameters, warnings] of backends) {
-  test(`token-producer: ${JSON.stringify(parameters)} is warned about ${warnings} times`, () => {
-    const { core, logged } = poolWith({
-      plugins: [
-        "single-profile-handler",
-        { plugin: "token-producer", parameters },
-        "max-score-picker",
-      ],
-    });
-    served(core, requestWith());
-    served(core, requestWith());
-    const lines = logged.lines.filter(({ event }) => event === "tokens-estimated");
-    assert.equal(lines.length, warnings);
+for (const [parameters, want] of backends) {
+  test(`token-producer: ${JSON.stringify(parameters)} chooses ${want?.kind ?? "nothing"}`, () => {
+    assert.deepEqual(tokenBackendOf("token-producer", parameters), want);
   });
 }
 
-for (const parameters of [{ vllm: "http://localhost:8000" }, { model: "m" }, { modelName: 1 }]) {
+const broken: readonly [parameters: object, path: string][] = [
+  [{ vllm: "http://localhost:8000" }, "vllm"],
+  [{ vllm: { url: "localhost:8000" } }, "vllm.url"],
+  [{ vllm: { timeout: "5" } }, "vllm.timeout"],
+  [{ vllm: { host: "a" } }, "vllm.host"],
+  [{ model: "m" }, "model"],
+  [{ modelName: 1 }, "modelName"],
+];
+for (const [parameters, path] of broken) {
   test(`token-producer: ${JSON.stringify(parameters)} is a fault`, () => {
-    assert.throws(
-      () => tokenProducer.configure(parameters),
-      (error) =>
-        error instanceof ConfigError && error.faults[0]?.path === Object.keys(parameters)[0],
+    assert.deepEqual(
+      parameterFaults(tokenProducer, parameters).map((fault) => fault.path),
+      [path],
     );
   });
 }

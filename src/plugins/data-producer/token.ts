@@ -1,44 +1,70 @@
 import { z } from "zod";
+import { durationMs } from "../../core/duration.ts";
 import { definePlugin, type PluginDefinition } from "../../plugin/define-plugin.ts";
 import { paramsOf } from "../../plugin/params.ts";
 import { promptLength } from "../../plugin/prompt-length.ts";
 import { promptTokens } from "../../plugin/request-attribute.ts";
 
-/**
- * Settings of a tokenizer that is not asked: decisions are synchronous, and its tokens would come
- * too late.
- */
+/** Settings that are read by nobody here. */
 const unusedSettings = z.record(z.string(), z.unknown()).optional();
+
+const duration = z
+  .string()
+  .refine((text) => (durationMs(text) ?? 0) > 0, { error: "must be a duration such as 5s" });
 
 const decodeParams = paramsOf(
   z.strictObject({
-    /** Choose the tokenizer of an engine in llm-d; here they are answered by the estimate. */
-    modelName: z.string().optional(),
-    vllm: unusedSettings,
+    /** Model whose tokenizer counts; it stands for the pool's own where that is not known. */
+    modelName: z.string().min(1).optional(),
+    /** An engine, or a server that renders and tokenizes as it does. */
+    vllm: z
+      .strictObject({
+        url: z.url({ protocol: /^https?$/ }).optional(),
+        timeout: duration.default("5s"),
+        /** Media are not tokenized. */
+        mmTimeout: duration.default("30s"),
+      })
+      .optional(),
+    /** A tokenizer beside llm-d's picker, which is not asked: the engines are. */
     udsTokenizerConfig: unusedSettings,
-    /** Sizes of images and video in tokens; only text is counted here. */
+    /** Chooses the estimate; sizes of images and video in it are for llm-d, only text is counted here. */
     estimate: unusedSettings,
   }),
 );
 
-/** Says how many tokens the prompt has, estimated as four bytes a token. */
+/** Where a token producer's parameters say that tokens come from. */
+export type TokenBackend =
+  | { readonly kind: "estimate" }
+  | {
+      readonly kind: "engine";
+      readonly modelName: string | undefined;
+      /** Undefined: the pool's own engines, or an encoder of our own for models that it knows. */
+      readonly url: string | undefined;
+      readonly timeoutMs: number;
+    };
+
+/** What the parameters of a token producer choose; undefined for other types and where they choose nothing. */
+export function tokenBackendOf(type: string, parameters: unknown): TokenBackend | undefined {
+  if (type !== tokenProducer.type) return undefined;
+  const { modelName, vllm, udsTokenizerConfig, estimate } = decodeParams(parameters);
+  if (estimate !== undefined) return { kind: "estimate" };
+  if ((modelName ?? vllm ?? udsTokenizerConfig) === undefined) return undefined;
+  const timeoutMs = durationMs(vllm?.timeout ?? "5s") ?? 0;
+  return { kind: "engine", modelName, url: vllm?.url, timeoutMs };
+}
+
+/** Says how many tokens the prompt has: as the engine counts where that is known, else four bytes a token. */
 export const tokenProducer: PluginDefinition = definePlugin({
   type: "token-producer",
   stability: "stable",
   roles: ["produce"],
   produces: [promptTokens],
   params: decodeParams,
-  create: ({ modelName, vllm, udsTokenizerConfig }, handle) => {
-    if ((modelName ?? vllm ?? udsTokenizerConfig) !== undefined) {
-      handle.log.warn("tokens-estimated", {
-        plugin: handle.name,
-        reason: "no tokenizer is asked during a decision; four bytes count as a token",
-      });
-    }
-    return {
-      produce(cycle) {
-        cycle.set(promptTokens, promptLength(cycle), handle.name);
-      },
-    };
-  },
+  create: (_params, handle) => ({
+    produce(cycle) {
+      const { tokens } = cycle.request;
+      const count = tokens?.isWhole === true ? tokens.count : promptLength(cycle);
+      cycle.set(promptTokens, count, handle.name);
+    },
+  }),
 });

@@ -1,7 +1,11 @@
 import { modelName, requestId } from "../../core/brand.ts";
-import type { RecordedChain, RecordedRequest } from "../../director/recorded-line.ts";
+import type {
+  RecordedChain,
+  RecordedRequest,
+  RecordedTokens,
+} from "../../director/recorded-line.ts";
 import { chainSeed } from "../../request/block-hasher.ts";
-import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { InferenceRequest, PromptTokens } from "../../request/inference-request.ts";
 import type { BlockChain, Prompt } from "../../request/prompt.ts";
 
 /** A request made from what was recorded of it. `missing` hears of block sizes that cannot be had. */
@@ -21,13 +25,15 @@ export function recordedRequest(
     bodyBytes: recorded.bodyBytes,
     mediaCount: recorded.mediaCount,
     prompt: new RecordedPrompt(promptBytes, chainMap(chains), missing),
+    tokens: recordedTokens(recorded.tokens, missing),
     onlyHosts: onlyHosts === null ? undefined : new Set(onlyHosts),
     header: (name) => (Object.hasOwn(headers, name) ? headers[name] : undefined),
     renamed: (model) => {
       const isRecorded = renamed?.model === model;
       const hashes = isRecorded ? chainMap(renamed.chains) : reseeded(chainMap(chains), model);
       const prompt = new RecordedPrompt(promptBytes, hashes, missing);
-      return { request: { ...request, model, prompt }, edits: [] };
+      const tokens = recordedTokens(isRecorded ? renamed.tokens : recorded.tokens, missing);
+      return { request: { ...request, model, prompt, tokens }, edits: [] };
     },
   };
   return request;
@@ -79,6 +85,24 @@ class RecordedPrompt implements Prompt {
     this.#hashes.set(blockBytes, hashes);
     return hashes;
   }
+}
+
+class RecordedPromptTokens extends RecordedPrompt implements PromptTokens {
+  readonly count: number;
+  readonly isWhole: boolean;
+
+  constructor(recorded: RecordedTokens, missing: (blockBytes: number) => void) {
+    super(recorded.sizeBytes, chainMap(recorded.chains), missing);
+    this.count = recorded.count;
+    this.isWhole = recorded.isWhole;
+  }
+}
+
+function recordedTokens(
+  recorded: RecordedTokens | null,
+  missing: (blockBytes: number) => void,
+): PromptTokens | undefined {
+  return recorded === null ? undefined : new RecordedPromptTokens(recorded, missing);
 }
 
 function chainMap(chains: readonly RecordedChain[]): ChainMap {

@@ -50,6 +50,8 @@ const header = objectOf({
 
 const chains = listOf(objectOf({ blockBytes: count, hashes: hashPairs }));
 
+const tokens = objectOf({ count, isWhole: flag, sizeBytes: count, chains });
+
 const request = objectOf({
   id: text,
   kind: oneOf(["chat", "completion", "other"]),
@@ -62,9 +64,10 @@ const request = objectOf({
   mediaCount: count,
   promptBytes: count,
   chains,
+  tokens: orNull(tokens),
   headers: mapOf(text),
   onlyHosts: orNull(listOf(text)),
-  renamed: orNull(objectOf({ model: text, chains })),
+  renamed: orNull(objectOf({ model: text, chains, tokens: orNull(tokens) })),
 });
 
 const decision = objectOf({

@@ -275,8 +275,8 @@ const faults: readonly { name: string; lines: readonly string[]; says: RegExp }[
   { name: "another file", lines: ["{}"], says: /^run\.jsonl:1:1: expected a header/ },
   {
     name: "another version",
-    lines: good.map((line) => line.replace('"version":1', '"version":2')),
-    says: /^run\.jsonl:1:1: format version 2; this program reads 1$/,
+    lines: good.map((line) => line.replace('"version":2', '"version":3')),
+    says: /^run\.jsonl:1:1: format version 3; this program reads 2$/,
   },
   {
     name: "a line that is cut",
