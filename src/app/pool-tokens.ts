@@ -8,7 +8,7 @@ import type { TokenSource } from "../datalayer/token-source.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
 import { askedKeys } from "../plugins/data-producer/precise-prefix-cache.ts";
 import { tokenBackendOf } from "../plugins/data-producer/token.ts";
-import { type BlockKeys, ownKeys } from "../request/block-hasher.ts";
+import { type BlockHasher, type BlockKeys, ownKeys } from "../request/block-hasher.ts";
 
 /** What a pool's tokens are made with. */
 export interface PoolTokensOptions {
@@ -43,11 +43,6 @@ export class PoolTokens {
     this.#isCounting = source !== undefined && isBackendNamed(config);
   }
 
-  /** Whether blocks are keyed as `prompt.blocks` keys them. */
-  get isOwnChain(): boolean {
-    return this.keys === ownKeys;
-  }
-
   /** Nobody asks for tokens while no engine has said what it holds, unless they are to be counted. */
   isNeeded(pool: { readonly hasKvReports: boolean }): boolean {
     if (this.#isCounting) return true;
@@ -60,12 +55,12 @@ export class PoolTokens {
 }
 
 /** Keys of the index of a pool's KV events: llm-d's where a plugin's parameters ask for them. */
-export function blockKeysOf({ plugins }: RouterConfig): BlockKeys {
+export function blockKeysOf({ plugins }: RouterConfig, hasher: BlockHasher): BlockKeys {
   for (const { definition, parameters } of plugins) {
     const asked = askedKeys(definition.type, parameters);
     if (asked !== undefined) return asked;
   }
-  return ownKeys;
+  return ownKeys(hasher);
 }
 
 function isBackendNamed({ plugins }: RouterConfig): boolean {

@@ -7,7 +7,7 @@ import { loadRouterConfig } from "../config/load-router-config.ts";
 import { noLog } from "../core/log.ts";
 import { noMeter } from "../core/meter.ts";
 import { waitingQueueDepth } from "../endpoints/numeric-attribute.ts";
-import { ownKeys } from "../request/block-hasher.ts";
+import { ownKeys, plainBlockHasher } from "../request/block-hasher.ts";
 import { builtinRegistry } from "./plugin-registry.ts";
 import { LivePool } from "./router-pool.ts";
 
@@ -40,7 +40,7 @@ for (const [scorer, want] of [
         source: undefined,
       },
       core,
-      keys: ownKeys,
+      keys: ownKeys(plainBlockHasher),
       isEstimating: true,
       clock: { nowMs: () => ++nowMs },
       timeScale: 10,

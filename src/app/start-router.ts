@@ -9,7 +9,7 @@ import type { RouterCore } from "../director/router-core.ts";
 import { createDispatcher } from "../dispatch/create-dispatcher.ts";
 import type { LegsSettings } from "../dispatch/legs/legs-settings.ts";
 import { type HttpFrontOptions, startHttpFront } from "../front/http/http-front.ts";
-import { plainBlockHasher } from "../request/block-hasher.ts";
+import { type BlockHasher, plainBlockHasher } from "../request/block-hasher.ts";
 import { createAccessLog } from "../telemetry/access-log.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/create-telemetry.ts";
 import { type AdminApi, type AdminSource, type EngineControl, startAdminApi } from "./admin-api.ts";
@@ -97,8 +97,9 @@ export async function startRouter(
   const observer = publishing(telemetry.observer, events);
   const publishingLog = endpointEvents(log, events);
   const recording = startRecording(settings);
+  const hasher = plainBlockHasher;
   const pools = settings.pools.map((spec) =>
-    livePool(spec, { settings, telemetry, log: publishingLog, recording }),
+    livePool(spec, { settings, telemetry, log: publishingLog, recording, hasher }),
   );
   const { prefillCandidates: candidates } = settings;
   const legs = settings.legs && { ...settings.legs, candidates };
@@ -108,7 +109,6 @@ export async function startRouter(
   };
   let admin: AdminApi;
   try {
-    const hasher = plainBlockHasher;
     front = await openFront({ pools, dispatcher, observer, clock, log, hasher, limits: options });
     const source = adminSource(pools, { settings, telemetry, events });
     admin = await startAdminApi(source, { host: settings.adminHost, port: settings.adminPort });
@@ -162,11 +162,12 @@ function livePool(
     telemetry: Telemetry;
     log: Log;
     recording: Recording | undefined;
+    hasher: BlockHasher;
   },
 ): LivePool {
   const { settings, telemetry, log, recording: sink } = parts;
   const { clock, timeScale, options } = settings;
-  const keys = blockKeysOf(spec.config);
+  const keys = blockKeysOf(spec.config, parts.hasher);
   const hasher = new NotingHasher(keys.hasher);
   const core = makePoolCore({
     key: spec.key,

@@ -107,7 +107,7 @@ export class TokenisingCore implements RouterCore {
         return new KnownTokens(bytes, { ...common, isWhole: known.isWhole });
       }
       // The chain of the prompt's bytes serves, where it begins as the engine's blocks do.
-      if (pool.isOwnChain && owner === model) return undefined;
+      if (keys.kind === "own" && owner === model) return undefined;
       return new KnownTokens(prompt.bytes, { ...common, isWhole: true });
     };
     return {

@@ -1,4 +1,3 @@
-import { chainSeed, plainBlockHasher } from "../request/block-hasher.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 
 /** Where the tokens of prompts come from. */
@@ -20,7 +19,7 @@ export interface TokenPlan {
    * comes after.
    */
   readonly keys: readonly number[];
-  /** Bytes that the work is about. */
+  /** Characters that the work is about. */
   readonly sizeBytes: number;
   /** Tokens of the segments from `from` on, or of more; rejects where they cannot be had. */
   run(from: number): Promise<SegmentTokens>;
@@ -35,24 +34,27 @@ export interface SegmentTokens {
   readonly ends: Int32Array;
 }
 
-const encoder = new TextEncoder();
-
 /** Keys of the beginnings that end with each of the segments. */
 export function segmentKeys(segments: Iterable<string>): {
   readonly keys: readonly number[];
   readonly sizeBytes: number;
 } {
   const keys: number[] = [];
-  const pair = new Uint32Array(2);
-  let parent = chainSeed("", undefined);
+  let lo = 0x811c9dc5;
+  let hi = 0x9e3779b1;
   let sizeBytes = 0;
   for (const segment of segments) {
-    const bytes = encoder.encode(`${segment}\u0000`);
-    plainBlockHasher.hash(bytes, 0, bytes.length, bytes.length, parent, pair);
-    parent = { lo: pair[0] as number, hi: pair[1] as number };
+    for (let at = 0; at < segment.length; at++) {
+      const code = segment.charCodeAt(at);
+      lo = Math.imul(lo ^ code, 0x01000193);
+      hi = Math.imul((hi ^ code) + (lo >>> 15), 0x85ebca6b);
+    }
+    // Where one segment ends and the next begins counts as well.
+    lo = Math.imul(lo ^ (lo >>> 16) ^ segment.length, 0xc2b2ae35);
+    hi = Math.imul(hi ^ (hi >>> 13) ^ lo, 0x27d4eb2f);
     // 53 of the 64 bits are exact in a number.
-    keys.push(parent.lo + (parent.hi & 0x1fffff) * 4294967296);
-    sizeBytes += bytes.length;
+    keys.push((lo >>> 0) + (hi & 0x1fffff) * 4294967296);
+    sizeBytes += segment.length;
   }
   return { keys, sizeBytes };
 }

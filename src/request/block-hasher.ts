@@ -22,6 +22,8 @@ export interface BlockHasher {
 
 /** How keys of KV-cache blocks are made; both sides of an index must use the same. */
 export interface BlockKeys {
+  /** `own` is the chain that `Prompt.blocks` gives. */
+  readonly kind: "own" | "llm-d";
   readonly hasher: BlockHasher;
   /** Where the chain of a model or LoRA adapter begins. */
   seed(model: string, cacheSalt: string | undefined): HashPair;
@@ -64,8 +66,10 @@ export const plainBlockHasher: BlockHasher = {
   },
 };
 
-/** The chain that `Prompt.blocks` gives. */
-export const ownKeys: BlockKeys = { hasher: plainBlockHasher, seed: chainSeed };
+/** The router's own chain, by the hasher that prompts are hashed with. */
+export function ownKeys(hasher: BlockHasher): BlockKeys {
+  return { kind: "own", hasher, seed: chainSeed };
+}
 
 /** Seed of a chain: the model, and the salt that keeps tenants' caches apart, are no block of their own. */
 export function chainSeed(model: string, cacheSalt: string | undefined): HashPair {

@@ -22,6 +22,7 @@ function cborFnvKeys(hashSeed: string): BlockKeys {
   fnv.bytes(encoder.encode(hashSeed));
   const start = { lo: fnv.lo, hi: fnv.hi };
   return {
+    kind: "llm-d",
     seed(model) {
       fnv.reset();
       fnv.byte(CBOR_ARRAY_OF_THREE);
@@ -105,6 +106,7 @@ function xxh64Keys(hashSeed: string): BlockKeys {
   const start = xxh.digest(seedBytes, seedBytes.length);
   let scratch = new Uint8Array(8 + 4 * 16);
   return {
+    kind: "llm-d",
     seed(model) {
       const name = encoder.encode(model);
       const bytes = new Uint8Array(16 + name.length);
