@@ -110,11 +110,11 @@ export class KvEventIndex implements KvBlockView {
   credit({ prompt, tokens }: PromptView, slot: number, ttlMs: number): void {
     const reporter = this.#bySlot[slot] ?? this.#begin(slot, USUAL_BLOCK_BYTES, false);
     const untilMs = this.#nowMs + ttlMs;
-    // By its bytes too: the next equal prompt may find its tokens known, or no longer known.
-    for (const blocks of tokens === undefined ? [prompt] : [prompt, tokens]) {
-      const chain = chainOf(blocks, reporter.blockBytes);
-      this.#credits.add(reporter.holdings, chain.hashes, chain.blockCount, untilMs);
-    }
+    const known = tokens === undefined ? undefined : chainOf(tokens, reporter.blockBytes);
+    // Without tokens the bytes stand for them; what is credited so no event can take back.
+    const isKnown = known !== undefined && known.blockCount > 0;
+    const chain = isKnown ? known : chainOf(prompt, reporter.blockBytes);
+    this.#credits.add(reporter.holdings, chain.hashes, chain.blockCount, untilMs);
   }
 
   apply(slot: number, events: readonly KvEvent[]): void {
