@@ -39,7 +39,7 @@ export class PromptTokenizer {
   readonly #limits: PromptTokenizerLimits;
   readonly #cache: TokenCache;
   /** Keys of whole prompts that are being worked on. */
-  readonly #pending = new Set<number>();
+  readonly #pending = new Set<string>();
   #pendingBytes = 0;
   #failureCount = 0;
   #pausedUntilMs = 0;

@@ -9,7 +9,7 @@ export interface KnownPrefix {
 
 interface Entry {
   readonly tokens: Uint32Array;
-  readonly keys: readonly number[];
+  readonly keys: readonly string[];
   /** Keys that no later entry took over; without one nobody finds it any more. */
   ownKeys: number;
 }
@@ -19,7 +19,7 @@ export class TokenCache {
   readonly #tokensMax: number;
   /** In order of use. */
   readonly #entries = new Set<Entry>();
-  readonly #byKey = new Map<number, { readonly entry: Entry; readonly end: number }>();
+  readonly #byKey = new Map<string, { readonly entry: Entry; readonly end: number }>();
   #tokenCount = 0;
 
   constructor(tokensMax: number) {
@@ -31,9 +31,9 @@ export class TokenCache {
   }
 
   /** The longest beginning that is known. */
-  find(keys: readonly number[]): KnownPrefix | undefined {
+  find(keys: readonly string[]): KnownPrefix | undefined {
     for (let at = keys.length - 1; at >= 0; at--) {
-      const known = this.#byKey.get(keys[at] as number);
+      const known = this.#byKey.get(keys[at] as string);
       if (known === undefined) continue;
       this.#entries.delete(known.entry);
       this.#entries.add(known.entry);
@@ -43,7 +43,7 @@ export class TokenCache {
   }
 
   /** Keeps the tokens of `prefix` and of the segments after it; one prompt above the bound is not kept. */
-  put(keys: readonly number[], prefix: Uint32Array, found: SegmentTokens): void {
+  put(keys: readonly string[], prefix: Uint32Array, found: SegmentTokens): void {
     const length = prefix.length + found.tokens.length;
     if (length > this.#tokensMax) return;
     const tokens = new Uint32Array(length);
@@ -67,7 +67,7 @@ export class TokenCache {
     }
   }
 
-  #take(key: number, entry: Entry, end: number): void {
+  #take(key: string, entry: Entry, end: number): void {
     const before = this.#byKey.get(key)?.entry;
     this.#byKey.set(key, { entry, end });
     if (before === undefined || before === entry) return;
