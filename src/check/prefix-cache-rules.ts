@@ -177,8 +177,8 @@ export const PREFIX_CACHE_RULES: readonly Rule<Subject>[] = [
     group: "C",
     title: "precise prefix cache without KV events",
     why:
-      "Its index is filled by the engines' KV events alone: without them it stays empty " +
-      "and scores 0.",
+      "It learns from the engines' KV events: without them llm-d's index stays empty and " +
+      "scores 0, and Switchyard goes by what it sent itself.",
     fix: "Give vLLM --kv-events-config with enable_kv_cache_events true.",
     check: forManifest(({ service }, { picker }) => {
       const precise = picker === undefined ? [] : pluginsOf(picker, ...PRECISE);

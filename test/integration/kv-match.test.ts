@@ -176,6 +176,7 @@ for (const [name, text] of CONFIGS) {
       pool: { namespace: "default", name: POOL },
       config: configFrom(text),
       source: { file: written(text), text, load: configFrom },
+      kvEvents: {},
       modelName: undefined,
       endpointsFile: engines.endpointsFile,
       host: "127.0.0.1",
