@@ -79,7 +79,22 @@ const cases: readonly { name: string; body: object; want: string | undefined }[]
       "<|start|>functions.sum to=assistant<|channel|>commentary<|message|>4<|end|>" +
       "<|start|>assistant",
   },
-  { name: "tools are not rendered here", body: { messages: [user], tools: [{}] }, want: undefined },
+  {
+    name: "tools are types, and the system says where calls go",
+    body: {
+      messages: [{ role: "developer", content: "Use a friendly tone." }, user],
+      tools: [
+        { type: "function", function: { name: "get_location", description: "Gets the location." } },
+      ],
+    },
+    want:
+      `${system().slice(0, -"<|end|>".length)}\nCalls to these tools must go to the commentary ` +
+      "channel: 'functions'.<|end|><|start|>developer<|message|># Instructions\n\n" +
+      "Use a friendly tone.\n\n# Tools\n\n## functions\n\nnamespace functions {\n\n" +
+      "// Gets the location.\ntype get_location = () => any;\n\n} // namespace functions<|end|>" +
+      `${USER}<|start|>assistant`,
+  },
+  { name: "a tool of another kind", body: { messages: [user], tools: [{}] }, want: undefined },
   {
     name: "an effort that vLLM refuses",
     body: { messages: [user], reasoning_effort: "none" },

@@ -1,4 +1,5 @@
 import { isRecord } from "../request/prompt-bytes.ts";
+import { toolsSection } from "./harmony-tools.ts";
 import type { RequestBody } from "./token-source.ts";
 
 /** Text that is encoded without special tokens, or the id of a special one. */
@@ -29,6 +30,8 @@ const SPECIAL_IDS: ReadonlyMap<string, number> = new Map([
 ]);
 const SPECIAL = /(<\|(?:startoftext|endoftext|return|constrain|channel|start|end|message|call)\|>)/;
 
+const TOOLS_CHANNEL = "\nCalls to these tools must go to the commentary channel: 'functions'.";
+
 const EFFORTS: readonly unknown[] = ["low", "medium", "high"];
 
 interface HarmonyMessage {
@@ -41,23 +44,25 @@ interface HarmonyMessage {
 
 /**
  * Segments of a chat as vLLM renders it for gpt-oss (`make_request_with_harmony`); `today` is the engine's
- * date, as 2026-01-31. Undefined where it is not rendered here: with tools, which harmony writes as
- * TypeScript, with media, and with what vLLM itself refuses.
+ * date, as 2026-01-31. Undefined for media and for what vLLM itself refuses.
  */
 export function chatSegments(body: RequestBody, today: string): readonly Segment[] | undefined {
   const { messages, tools } = body;
   const effort = body["reasoning_effort"] ?? "medium";
   if (!Array.isArray(messages) || !EFFORTS.includes(effort)) return undefined;
-  if (Array.isArray(tools) && tools.length > 0) return undefined;
+  const hasTools = Array.isArray(tools) && tools.length > 0;
+  const section = hasTools ? toolsSection(tools) : "";
+  if (section === undefined) return undefined;
   const [first] = messages;
   const isInstructed = isRecord(first) && ["system", "developer"].includes(String(first["role"]));
   const instructions = isInstructed ? flatText(first["content"]) : "";
   const rest = harmonyMessages(isInstructed ? messages.slice(1) : messages);
   if (rest === undefined || instructions === undefined) return undefined;
-  const preamble: HarmonyMessage[] = [{ role: "system", texts: [systemText(today, effort)] }];
-  if (instructions !== "") {
-    preamble.push({ role: "developer", texts: [`# Instructions\n\n${instructions}`] });
-  }
+  const system = `${systemText(today, effort)}${hasTools ? TOOLS_CHANNEL : ""}`;
+  const preamble: HarmonyMessage[] = [{ role: "system", texts: [system] }];
+  const told = instructions === "" ? "" : `# Instructions\n\n${instructions}`;
+  const developer = [told, section].filter((text) => text !== "").join("\n\n");
+  if (developer !== "") preamble.push({ role: "developer", texts: [developer] });
   return [...[...preamble, ...rest].map(segmentOf), [START, "assistant"]];
 }
 
