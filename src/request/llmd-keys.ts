@@ -1,6 +1,6 @@
 import type { BlockKeys } from "./block-hasher.ts";
 import { Fnv64 } from "./fnv64.ts";
-import { Xxh64 } from "./xxh64.ts";
+import { wordAt, Xxh64 } from "./xxh64.ts";
 
 /** Algorithms of llm-d's block keys (llm-d-kv-cache, `tokenProcessorConfig.hashAlgorithm`). */
 export const LLMD_HASH_ALGORITHMS = ["cbor-fnv", "xxh64"] as const;
@@ -44,7 +44,7 @@ function cborFnvKeys(hashSeed: string): BlockKeys {
           cborUint64(fnv, lo, hi);
           cborHead(fnv, CBOR_ARRAY, blockBytes >>> 2);
           for (const blockEnd = at + blockBytes; at < blockEnd; at += 4) {
-            cborHead(fnv, CBOR_UINT, tokenAt(bytes, at));
+            cborHead(fnv, CBOR_UINT, wordAt(bytes, at));
           }
           fnv.byte(CBOR_NULL);
           lo = fnv.lo;
@@ -139,13 +139,4 @@ function xxh64Keys(hashSeed: string): BlockKeys {
       },
     },
   };
-}
-
-function tokenAt(bytes: Uint8Array, at: number): number {
-  const word =
-    (bytes[at] as number) |
-    ((bytes[at + 1] as number) << 8) |
-    ((bytes[at + 2] as number) << 16) |
-    ((bytes[at + 3] as number) << 24);
-  return word >>> 0;
 }

@@ -162,7 +162,8 @@ function highWord(a: number, b: number): number {
   return (a >>> 16) * (b >>> 16) + Math.floor(mid1 / 65536) + Math.floor(mid2 / 65536);
 }
 
-function wordAt(bytes: Uint8Array, at: number): number {
+/** Little-endian word, unsigned. */
+export function wordAt(bytes: Uint8Array, at: number): number {
   const word =
     (bytes[at] as number) |
     ((bytes[at + 1] as number) << 8) |
