@@ -40,7 +40,7 @@ function tokenizing(): Promise<HttpEndpoint> {
 function runWith(
   text: string,
   address: string,
-  more: { isEstimating?: boolean; modelName?: string } = {},
+  more: { isEstimating?: boolean } = {},
 ): { readonly run: RecordedRun; readonly core: TokenisingCore; readonly tokens: PoolTokens } {
   const run = new RecordedRun(text);
   run.addReady({ id: "e0", address });
@@ -109,22 +109,12 @@ test("tokenising-core: nobody is asked for tokens while no engine reports", asyn
   await asked.tokens.close();
 });
 
-test("tokenising-core: without a name of the pool's model its blocks are still found", () => {
-  const { run, core } = runWith(PRECISE, "127.0.0.1:1", { isEstimating: true, modelName: "" });
+test("tokenising-core: an alias of the pool's model finds its blocks", () => {
+  const { run, core } = runWith(PRECISE, "127.0.0.1:1", { isEstimating: true });
   const ids = new Uint32Array(new TextEncoder().encode(LONG).slice(0, 128).buffer);
-  // The core of this run names its model `m`; requests ask for an alias of it.
-  const tokens = new PoolTokens({
-    config: configFrom(PRECISE),
-    modelName: "m",
-    isEstimating: true,
-    keys: ownKeys(plainBlockHasher),
-    table: run.core.endpoints,
-    log: noLog,
-  });
-  const aliased = new TokenisingCore(run.recording, run.core, () => tokens);
   core.kvEvents(0, [cleared], 0);
   core.kvEvents(1, [stored(ids)], 0);
-  assert.equal(sent(aliased, run, requestWith({ prompt: LONG, model: "alias" })), "e1 by events");
+  assert.equal(sent(core, run, requestWith({ prompt: LONG, model: "alias" })), "e1 by events");
 });
 
 test("tokenising-core: an adapter's blocks are those of its name", () => {
