@@ -69,6 +69,23 @@ const cases: readonly { name: string; event: unknown; want: readonly KvEvent[] }
     want: [stored({ blockHashes: [HIGH], parentHash: DIGEST_TEXT })],
   },
   {
+    name: "blocks that are in the CPU's memory as well",
+    event: ["BlockStored", [7], null, [], 0, null, "CPU"],
+    want: [
+      stored({
+        blockHashes: [7],
+        tokenIds: new Uint32Array(0),
+        blockTokens: 0,
+        medium: "CPU",
+      }),
+    ],
+  },
+  {
+    name: "blocks that left the CPU's memory",
+    event: ["BlockRemoved", [7], "CPU"],
+    want: [{ kind: "removed", blockHashes: [7], medium: "CPU" }],
+  },
+  {
     name: "map whose tag comes last",
     event: { block_hashes: [-5], type: "BlockRemoved" },
     want: [{ kind: "removed", blockHashes: [-5] }],
@@ -158,9 +175,9 @@ for (const { name, event, want } of cases) {
 }
 
 const ignored: readonly { name: string; event: unknown }[] = [
-  { name: "blocks in the CPU's memory", event: ["BlockStored", [7], null, [], 0, null, "CPU"] },
+  { name: "blocks on a disk", event: ["BlockStored", [7], null, [], 0, null, "DISK"] },
   { name: "an adapter without a name", event: ["BlockStored", [7], null, TOKENS, 4, 2, "GPU"] },
-  { name: "blocks that left the CPU's memory", event: ["BlockRemoved", [7], "CPU_PINNED"] },
+  { name: "blocks that left another medium", event: ["BlockRemoved", [7], "CPU_PINNED"] },
   { name: "a kind of a later release", event: ["BlockMigrated", [7], "peer"] },
   { name: "a map of a later release", event: { type: "BlockMigrated", to: { deep: [[1]] } } },
   {
@@ -289,10 +306,22 @@ for (const { file, hash, isOld = false } of golden) {
       blockTokens: 4,
     };
     const removed: KvEvent = { kind: "removed", blockHashes: [hash("b")] };
+    const offloaded = stored({
+      blockHashes: [hash("z")],
+      tokenIds: new Uint32Array(0),
+      blockTokens: 0,
+      medium: "CPU",
+    });
     assert.deepEqual(frame, {
       kind: "events",
-      events: [{ kind: "cleared" }, prompt, ...(isOld ? [] : [child]), removed],
-      ignoredCount: isOld ? 0 : 3,
+      events: [
+        { kind: "cleared" },
+        prompt,
+        ...(isOld ? [] : [child]),
+        removed,
+        ...(isOld ? [] : [offloaded]),
+      ],
+      ignoredCount: isOld ? 0 : 2,
       faultyCount: 0,
     });
   });

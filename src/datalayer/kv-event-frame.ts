@@ -123,8 +123,7 @@ export class KvFrameDecoder {
   #event(tag: string, fields: Fields): KvEvent | "ignored" | "faulty" {
     if (tag === "AllBlocksCleared") return { kind: "cleared" };
     if (tag !== "BlockStored" && tag !== "BlockRemoved") return "ignored";
-    // None is the GPU's: vLLM 0.9 has no other.
-    if (fields.medium !== undefined && fields.medium !== "GPU") return "ignored";
+    if (fields.medium !== undefined && !MEDIA.has(fields.medium)) return "ignored";
     const { group } = fields;
     if (fields.cacheKind !== undefined && !PREFIX_CACHES.has(fields.cacheKind)) {
       if (group !== undefined) this.#otherGroups.add(group);
@@ -132,9 +131,18 @@ export class KvFrameDecoder {
     }
     if (group !== undefined && this.#otherGroups.has(group)) return "ignored";
     if (fields.hashes === undefined) return "faulty";
-    if (tag === "BlockRemoved") return { kind: "removed", blockHashes: fields.hashes };
+    if (tag === "BlockRemoved") {
+      return { kind: "removed", blockHashes: fields.hashes, ...mediumOf(fields) };
+    }
     return storedEvent(fields, fields.hashes);
   }
+}
+
+/** Media that count; without one a block is in the GPU's memory, and vLLM 0.9 has no other. */
+const MEDIA: ReadonlySet<string> = new Set(["GPU", "CPU"]);
+
+function mediumOf({ medium }: Fields): { readonly medium?: string } {
+  return medium === undefined || medium === "GPU" ? {} : { medium };
 }
 
 function storedEvent(
@@ -142,6 +150,10 @@ function storedEvent(
   hashes: readonly EngineBlockHash[],
 ): KvEvent | "ignored" | "faulty" {
   const { tokens, blockTokens = 0, parent, loraName, extraKeys = [] } = fields;
+  if (fields.medium === "CPU" && (tokens === undefined || tokens.length === 0)) {
+    const moved = { blockHashes: hashes, parentHash: parent, tokenIds: new Uint32Array(0) };
+    return { kind: "stored", ...moved, blockTokens, ...mediumOf(fields) };
+  }
   if (tokens === undefined || blockTokens === 0) return "faulty";
   if (tokens.length !== hashes.length * blockTokens) return "faulty";
   // Old releases give an adapter a number and no name, which says nothing of which one it is.
@@ -164,6 +176,7 @@ function storedEvent(
     parentHash: parent,
     tokenIds: usable === hashes.length ? tokens : tokens.slice(0, usable * blockTokens),
     blockTokens,
+    ...mediumOf(fields),
     ...(loraName !== undefined && { loraName }),
     ...(cacheSalt !== undefined && { cacheSalt }),
   };

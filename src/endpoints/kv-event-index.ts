@@ -160,13 +160,17 @@ export class KvEventIndex implements KvBlockView {
   }
 
   #stored(slot: number, event: Extract<KvEvent, { kind: "stored" }>): void {
-    const blockBytes = event.blockTokens * BYTES_PER_TOKEN;
-    const { holdings } = this.#reporting(slot, blockBytes);
     const tier = tierOf(event.medium);
-    if (event.tokenIds.length < event.blockTokens) {
+    // An event about blocks that are known already may leave out their tokens and their size.
+    const blockBytes =
+      event.blockTokens > 0
+        ? event.blockTokens * BYTES_PER_TOKEN
+        : (this.#bySlot[slot]?.blockBytes ?? USUAL_BLOCK_BYTES);
+    const { holdings } = this.#reporting(slot, blockBytes);
+    if (event.tokenIds.length < Math.max(1, event.blockTokens)) {
       for (const hash of event.blockHashes) {
-        const name = nameOf(hash);
-        const known = holdings.name(name.lo, name.hi);
+        const { lo, hi } = nameOf(hash);
+        const known = holdings.name(lo, hi);
         if (known !== 0) holdings.addCopy(known, tier);
       }
       return;
