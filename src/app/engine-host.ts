@@ -1,6 +1,7 @@
 // Entry of the engine host's process: runs every simulated engine and sidecar of an `up`.
 import process from "node:process";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
+import { WasmBlockHasher } from "../request/wasm-block-hasher.ts";
 import { createLog } from "../telemetry/create-log.ts";
 import type { HostCommand, HostMessage } from "./engine-host-protocol.ts";
 import { HostedEngine } from "./hosted-engine.ts";
@@ -41,6 +42,7 @@ async function launch(command: Extract<HostCommand, { kind: "launch" }>): Promis
     timeScale,
     seed,
     prefillFallback,
+    hasher: new WasmBlockHasher(),
     clock: scaledClock(timeScale),
     log: createLog({ level: "warn", stream: process.stderr }),
     onKvEvents: (engine: string, events: Extract<HostMessage, { kind: "kv-events" }>["events"]) =>

@@ -6,11 +6,12 @@ import { noLog } from "../core/log.ts";
 import { noMeter } from "../core/meter.ts";
 import { BYTES_PER_TOKEN, estimatingTokenizer } from "../core/tokenizer.ts";
 import type { PoolRouterCore } from "../director/pool-router-core.ts";
-import { plainBlockHasher } from "../request/block-hasher.ts";
+import type { BlockHasher } from "../request/block-hasher.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import { kindOf, parseRequest, type RequestHeaders } from "../request/parse-request.ts";
 import { BytesPrompt } from "../request/prompt.ts";
 import { isRecord } from "../request/prompt-bytes.ts";
+import { WasmBlockHasher } from "../request/wasm-block-hasher.ts";
 import type { Decision } from "../scheduling/decision.ts";
 import type { EndpointState } from "./endpoint-state.ts";
 import { makePoolCore } from "./make-pool-core.ts";
@@ -39,7 +40,8 @@ const REPORTED_BLOCK_TOKENS = 16;
 /** What the router would decide, by its own code; nothing is started. Throws ConfigError. */
 export function explainRequest(question: ExplainQuestion): Decision {
   const { pool, config, endpoints, seed } = question;
-  const { request, prompt } = readRequest(question);
+  const hasher = new WasmBlockHasher();
+  const { request, prompt } = readRequest(question, hasher);
   const core = makePoolCore({
     key: pool,
     config,
@@ -53,6 +55,7 @@ export function explainRequest(question: ExplainQuestion): Decision {
     isCorrectingMetrics: true,
     poolCount: 1,
     options: DEFAULT_ROUTER_OPTIONS,
+    hasher,
   });
   for (const endpoint of endpoints) addEndpoint(core, endpoint, request, prompt);
   core.arrive(request, NOW_MS);
@@ -97,14 +100,14 @@ function addEndpoint(
   }
 }
 
-function readRequest({ request, modelName }: ExplainQuestion): {
-  request: InferenceRequest;
-  prompt: BytesPrompt;
-} {
+function readRequest(
+  { request, modelName }: ExplainQuestion,
+  hasher: BlockHasher,
+): { request: InferenceRequest; prompt: BytesPrompt } {
   const { body, file, headers } = request;
   const path = pathFor(body);
   const received = { id: requestId("explain"), path, kind: kindOf(path), headers, body };
-  const parsed = parseRequest(received, plainBlockHasher);
+  const parsed = parseRequest(received, hasher);
   if (parsed.kind === "invalid") {
     throw new ConfigError([{ path: parsed.param ?? "", message: `${file}: ${parsed.message}` }]);
   }

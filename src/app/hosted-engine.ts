@@ -3,6 +3,7 @@ import type { KvEvent } from "../core/kv-event.ts";
 import type { Log } from "../core/log.ts";
 import { DEFAULT_LEGS_SETTINGS } from "../dispatch/legs/legs-settings.ts";
 import { type EngineServer, startEngineServer } from "../engine-server/start-engine-server.ts";
+import type { BlockHasher } from "../request/block-hasher.ts";
 import { type Sidecar, startSidecar } from "../sidecar/start-sidecar.ts";
 import type { EngineAddress } from "./engine-host-protocol.ts";
 import type { EnginePlan } from "./engine-plan.ts";
@@ -13,6 +14,7 @@ export interface HostSettings {
   readonly clock: Clock;
   readonly timeScale: number;
   readonly seed: number;
+  readonly hasher: BlockHasher;
   readonly prefillFallback: "decode" | "error";
   readonly log: Log;
   onKvEvents(engine: string, events: readonly KvEvent[]): void;
@@ -34,7 +36,7 @@ export class HostedEngine {
   }
 
   static async open(plan: EnginePlan, settings: HostSettings): Promise<HostedEngine> {
-    const { host, clock, timeScale, seed, log } = settings;
+    const { host, clock, timeScale, seed, hasher, log } = settings;
     const server = await startEngineServer({
       name: plan.name,
       host,
@@ -45,6 +47,7 @@ export class HostedEngine {
       timeScale,
       // Answers are drawn from the run's seed alone: equal prompts get equal texts on every engine.
       seed,
+      hasher,
       link: plan.link,
       isKvConnectorEnabled: plan.isKvConnectorEnabled,
       onKvEvents: (batch) => settings.onKvEvents(plan.name, batch.events),

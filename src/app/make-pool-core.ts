@@ -4,7 +4,7 @@ import type { Log } from "../core/log.ts";
 import type { Meter } from "../core/meter.ts";
 import type { LegRunner } from "../director/dispatch-plan.ts";
 import { PoolRouterCore } from "../director/pool-router-core.ts";
-import { type BlockHasher, type BlockKeys, plainBlockHasher } from "../request/block-hasher.ts";
+import type { BlockHasher, BlockKeys } from "../request/block-hasher.ts";
 import type { RouterOptions } from "./router-options.ts";
 
 /** One pool's core from its configuration, with the program's own ports. */
@@ -22,8 +22,8 @@ export function makePoolCore(pool: {
   /** Pools that share the decision limits. */
   poolCount: number;
   options: RouterOptions;
-  /** For the blocks of KV events; the router's own unless given. */
-  hasher?: BlockHasher;
+  /** For the blocks of KV events. */
+  hasher: BlockHasher;
   /** Where their chains begin. */
   kvSeed?: BlockKeys["seed"];
 }): PoolRouterCore {
@@ -32,7 +32,7 @@ export function makePoolCore(pool: {
     pool: pool.key,
     blueprint: pool.config,
     model: pool.modelName,
-    hasher: pool.hasher ?? plainBlockHasher,
+    hasher: pool.hasher,
     ...(pool.kvSeed === undefined ? {} : { kvSeed: pool.kvSeed }),
     meter: pool.meter,
     log: pool.log,

@@ -16,7 +16,7 @@ import type {
 } from "../director/recorded-line.ts";
 import type { Admission, DecisionNumber, RouterCore } from "../director/router-core.ts";
 import type { EndpointChange, EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
-import { type BlockHasher, plainBlockHasher } from "../request/block-hasher.ts";
+import type { BlockHasher } from "../request/block-hasher.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import { encodeHashes, NotedRequest } from "./noted-request.ts";
 
@@ -179,12 +179,12 @@ export class RecordingCore implements RouterCore {
   }
 }
 
-/** The router's hasher; it shows what it made of an event's tokens, which are not recorded. */
+/** A hasher that shows what it made of an event's tokens, which are not recorded. */
 export class NotingHasher implements BlockHasher {
   readonly #hasher: BlockHasher;
   #noted: Uint32Array | undefined;
 
-  constructor(hasher: BlockHasher = plainBlockHasher) {
+  constructor(hasher: BlockHasher) {
     this.#hasher = hasher;
   }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { blockHasher } from "../../test/fixtures/block-hasher.ts";
 import { eventually } from "../../test/fixtures/eventually.ts";
 import { HttpEndpoint } from "../../test/fixtures/http-endpoint.ts";
 import { poolWith } from "../../test/fixtures/pool-core.ts";
@@ -7,7 +8,7 @@ import { loadRouterConfig } from "../config/load-router-config.ts";
 import { noLog } from "../core/log.ts";
 import { noMeter } from "../core/meter.ts";
 import { waitingQueueDepth } from "../endpoints/numeric-attribute.ts";
-import { ownKeys, plainBlockHasher } from "../request/block-hasher.ts";
+import { ownKeys } from "../request/block-hasher.ts";
 import { builtinRegistry } from "./plugin-registry.ts";
 import { LivePool } from "./router-pool.ts";
 
@@ -40,7 +41,7 @@ for (const [scorer, want] of [
         source: undefined,
       },
       core,
-      keys: ownKeys(plainBlockHasher),
+      keys: ownKeys(blockHasher),
       isEstimating: true,
       clock: { nowMs: () => ++nowMs },
       timeScale: 10,

@@ -7,6 +7,7 @@ import { findModel, MODEL_NAMES } from "../engine/models.ts";
 import type { KvEventSocketOptions } from "../engine-server/kv-event-socket.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
 import { type EngineServer, startEngineServer } from "../engine-server/start-engine-server.ts";
+import { WasmBlockHasher } from "../request/wasm-block-hasher.ts";
 
 /** One simulated vLLM by itself, as `switchyard engine` runs it. */
 export interface StandaloneEngineOptions {
@@ -62,6 +63,7 @@ export function startStandaloneEngine(options: StandaloneEngineOptions): Promise
       maxNumBatchedTokens,
       isKvEventsEnabled: kvEventSocket !== undefined,
     }),
+    hasher: new WasmBlockHasher(),
     clock: scaledClock(timeScale),
     timeScale,
     seed,

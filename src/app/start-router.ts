@@ -9,7 +9,8 @@ import type { RouterCore } from "../director/router-core.ts";
 import { createDispatcher } from "../dispatch/create-dispatcher.ts";
 import type { LegsSettings } from "../dispatch/legs/legs-settings.ts";
 import { type HttpFrontOptions, startHttpFront } from "../front/http/http-front.ts";
-import { type BlockHasher, plainBlockHasher } from "../request/block-hasher.ts";
+import type { BlockHasher } from "../request/block-hasher.ts";
+import { WasmBlockHasher } from "../request/wasm-block-hasher.ts";
 import { createAccessLog } from "../telemetry/access-log.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/create-telemetry.ts";
 import { type AdminApi, type AdminSource, type EngineControl, startAdminApi } from "./admin-api.ts";
@@ -97,7 +98,7 @@ export async function startRouter(
   const observer = publishing(telemetry.observer, events);
   const publishingLog = endpointEvents(log, events);
   const recording = startRecording(settings);
-  const hasher = plainBlockHasher;
+  const hasher = new WasmBlockHasher();
   const pools = settings.pools.map((spec) =>
     livePool(spec, { settings, telemetry, log: publishingLog, recording, hasher }),
   );

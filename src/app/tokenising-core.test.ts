@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { blockHasher } from "../../test/fixtures/block-hasher.ts";
 import { eventually } from "../../test/fixtures/eventually.ts";
 import { HttpEndpoint } from "../../test/fixtures/http-endpoint.ts";
 import { testRegistry } from "../../test/fixtures/picker-configs.ts";
@@ -8,7 +9,7 @@ import { configFrom, RecordedRun } from "../../test/fixtures/recorded-run.ts";
 import { requestWith } from "../../test/fixtures/request-with.ts";
 import type { KvEvent } from "../core/kv-event.ts";
 import { noLog } from "../core/log.ts";
-import { ownKeys, plainBlockHasher } from "../request/block-hasher.ts";
+import { ownKeys } from "../request/block-hasher.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import { replay } from "../sim/replay/replay.ts";
 import { blockKeysOf, PoolTokens } from "./pool-tokens.ts";
@@ -49,7 +50,7 @@ function runWith(
     config: configFrom(text),
     modelName: "m",
     isEstimating: false,
-    keys: ownKeys(plainBlockHasher),
+    keys: ownKeys(blockHasher),
     table: run.core.endpoints,
     log: noLog,
     ...more,
@@ -136,7 +137,7 @@ for (const [parameters, kind] of KEYS) {
   test(`tokenising-core: ${parameters} keys blocks by the ${kind} chain, and they are found`, () => {
     const text = PRECISE.replace("cache-producer", `cache-producer\n  parameters: ${parameters}`);
     const config = configFrom(text);
-    const keys = blockKeysOf(config, plainBlockHasher);
+    const keys = blockKeysOf(config, blockHasher);
     assert.equal(keys.kind, kind);
     const { core: inner } = poolWith({
       blueprint: config,

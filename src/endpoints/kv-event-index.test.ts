@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { blockHasher } from "../../test/fixtures/block-hasher.ts";
 import type { EngineBlockHash, KvEvent } from "../core/kv-event.ts";
 import { estimatingTokenizer } from "../core/tokenizer.ts";
-import { chainSeed, plainBlockHasher } from "../request/block-hasher.ts";
+import { chainSeed } from "../request/block-hasher.ts";
 import { BytesPrompt } from "../request/prompt.ts";
 import { KvEventIndex } from "./kv-event-index.ts";
 
@@ -13,12 +14,12 @@ function newIndex(): KvEventIndex {
   return new KvEventIndex({
     seed: (loraName, cacheSalt) => chainSeed(loraName ?? "m", cacheSalt),
     hash: (bytes, blockBytes, parent, out) =>
-      plainBlockHasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
+      blockHasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
   });
 }
 
 function promptOf(text: string, cacheSalt?: string): BytesPrompt {
-  return new BytesPrompt(encoder.encode(text), { hasher: plainBlockHasher, model: "m", cacheSalt });
+  return new BytesPrompt(encoder.encode(text), { hasher: blockHasher, model: "m", cacheSalt });
 }
 
 /** Blocks of two tokens, eight bytes, under the names that the engine gives them. */
@@ -173,7 +174,7 @@ test("kv-event-index: events of a prompt's own tokens match all its blocks, howe
   fc.assert(
     fc.property(setting, ({ bytes, blockTokens, cut }) => {
       const prompt = new BytesPrompt(bytes, {
-        hasher: plainBlockHasher,
+        hasher: blockHasher,
         model: "m",
         cacheSalt: undefined,
       });

@@ -5,6 +5,7 @@ import type { Clock } from "../core/clock.ts";
 import { type EngineSettings, fillEngineConfig } from "../engine/engine-config.ts";
 import { findGpu } from "../engine/gpus.ts";
 import { findModel } from "../engine/models.ts";
+import { WasmBlockHasher } from "../request/wasm-block-hasher.ts";
 import { scaledClock } from "./scaled-clock.ts";
 import {
   type EngineServer,
@@ -60,6 +61,7 @@ export async function engineFor(
     clock: scaledClock(TIME_SCALE),
     timeScale: TIME_SCALE,
     seed: 7,
+    hasher: new WasmBlockHasher(),
     link: { kind: "rdma" },
     isKvConnectorEnabled: false,
     ...options,

@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { WasmBlockHasher } from "../request/wasm-block-hasher.ts";
 import { enginePrompt, promptTokens } from "./engine-prompt.ts";
 
-const FACTS = { modelName: "m", cacheSalt: undefined, blockTokens: 4, isTokenIdsKept: false };
+const FACTS = {
+  modelName: "m",
+  cacheSalt: undefined,
+  blockTokens: 4,
+  isTokenIdsKept: false,
+  hasher: new WasmBlockHasher(),
+};
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const keysOf = (text: string, facts = FACTS): number[] => [
   ...enginePrompt(bytesOf(text), facts).prompt.blockKeys,

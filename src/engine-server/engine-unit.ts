@@ -5,6 +5,7 @@ import type { EngineConfig } from "../engine/engine-config.ts";
 import type { EngineCore } from "../engine/engine-core.ts";
 import { Nic } from "../engine/kv-transfer.ts";
 import { createEngine } from "../engine/vllm-engine.ts";
+import type { BlockHasher } from "../request/block-hasher.ts";
 import { EngineMetrics } from "./engine-metrics.ts";
 import { type HttpListener, openListener } from "./http-listener.ts";
 import { type KvEventBatch, KvEventPublisher } from "./kv-event-publisher.ts";
@@ -24,6 +25,8 @@ export interface EngineUnitOptions {
   readonly timeScale: number;
   /** Draws answers of requests that bring no seed of their own. */
   readonly seed: number;
+  /** Makes the keys of prompts' blocks. */
+  readonly hasher: BlockHasher;
   readonly link: KvLink;
   /** Whether `--kv-transfer-config` names a connector; without one KV parameters are ignored. */
   readonly isKvConnectorEnabled: boolean;

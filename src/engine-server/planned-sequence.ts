@@ -17,7 +17,7 @@ export function planSequences(
   unit: EngineUnit,
   request: GenerationRequest,
 ): readonly PlannedSequence[] | ApiFault {
-  const { config, modelName, seed } = unit.options;
+  const { config, modelName, seed, hasher } = unit.options;
   const param = request.kind === "chat" ? "messages" : "prompt";
   const planned: PlannedSequence[] = [];
   for (const bytes of request.prompts) {
@@ -30,6 +30,7 @@ export function planSequences(
       cacheSalt: request.cacheSalt,
       blockTokens: config.blockTokens,
       isTokenIdsKept: config.isKvEventsEnabled,
+      hasher,
     });
     const maxTokens = request.maxTokens ?? config.maxModelLen - tokenCount;
     for (let copy = 0; copy < request.sequencesPerPrompt; copy++) {

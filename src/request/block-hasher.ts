@@ -31,40 +31,6 @@ export interface BlockKeys {
 
 const PRIME_A = 0x85ebca6b;
 const PRIME_B = 0xc2b2ae35;
-const PRIME_C = 0x9e3779b1;
-const PRIME_D = 0x27d4eb2f;
-
-/** Two murmur3-like 32-bit lanes. Only recordings keep hashes: another algorithm is another version of theirs. */
-export const plainBlockHasher: BlockHasher = {
-  hash(bytes, start, end, blockBytes, seed, out) {
-    const blocks = Math.min(Math.floor((end - start) / blockBytes), out.length >>> 1);
-    let lo = seed.lo | 0;
-    let hi = seed.hi | 0;
-    let at = start;
-    for (let block = 0; block < blocks; block++) {
-      const wordsEnd = at + (blockBytes & ~3);
-      const blockEnd = at + blockBytes;
-      for (; at < wordsEnd; at += 4) {
-        const word =
-          (bytes[at] as number) |
-          ((bytes[at + 1] as number) << 8) |
-          ((bytes[at + 2] as number) << 16) |
-          ((bytes[at + 3] as number) << 24);
-        lo = Math.imul(rotate(lo ^ Math.imul(word, PRIME_A), 13), PRIME_C);
-        hi = Math.imul(rotate(hi ^ Math.imul(word, PRIME_B), 17), PRIME_D) ^ lo;
-      }
-      for (; at < blockEnd; at++) {
-        lo = Math.imul(lo ^ (bytes[at] as number), PRIME_A);
-        hi = Math.imul(hi ^ (bytes[at] as number), PRIME_B) ^ lo;
-      }
-      lo = avalanche(lo ^ hi);
-      hi = avalanche(hi ^ Math.imul(lo, PRIME_C));
-      out[2 * block] = lo;
-      out[2 * block + 1] = hi;
-    }
-    return blocks;
-  },
-};
 
 /** The router's own chain, by the hasher that prompts are hashed with. */
 export function ownKeys(hasher: BlockHasher): BlockKeys {
@@ -82,10 +48,6 @@ export function chainSeed(model: string, cacheSalt: string | undefined): HashPai
     hi = Math.imul(hi ^ text.charCodeAt(i), PRIME_B) ^ lo;
   }
   return { lo: avalanche(lo) >>> 0, hi: avalanche(hi) >>> 0 };
-}
-
-function rotate(word: number, bits: number): number {
-  return (word << bits) | (word >>> (32 - bits));
 }
 
 function avalanche(word: number): number {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type BlockHasher, plainBlockHasher } from "./block-hasher.ts";
+import { blockHasher } from "../../test/fixtures/block-hasher.ts";
+import type { BlockHasher } from "./block-hasher.ts";
 import { BytesPrompt } from "./prompt.ts";
 
-function promptOf(size: number, hasher: BlockHasher = plainBlockHasher): BytesPrompt {
+function promptOf(size: number, hasher: BlockHasher = blockHasher): BytesPrompt {
   const bytes = Uint8Array.from({ length: size }, (_, at) => at);
   return new BytesPrompt(bytes, { hasher, model: "m", cacheSalt: undefined });
 }
@@ -41,7 +42,7 @@ test("prompt: a chain is hashed once for each block size", () => {
   const counting: BlockHasher = {
     hash(...input) {
       calls++;
-      return plainBlockHasher.hash(...input);
+      return blockHasher.hash(...input);
     },
   };
   const prompt = promptOf(64, counting);

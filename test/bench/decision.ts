@@ -6,9 +6,9 @@ import { noLog } from "../../src/core/log.ts";
 import { noMeter } from "../../src/core/meter.ts";
 import { SeededRng } from "../../src/core/rng.ts";
 import { RadixBlockIndex } from "../../src/endpoints/radix-block-index.ts";
-import { plainBlockHasher } from "../../src/request/block-hasher.ts";
 import type { InferenceRequest } from "../../src/request/inference-request.ts";
 import { BytesPrompt } from "../../src/request/prompt.ts";
+import { blockHasher } from "../fixtures/block-hasher.ts";
 import { completed, poolWith, type TestPool } from "../fixtures/pool-core.ts";
 import { requestWith } from "../fixtures/request-with.ts";
 
@@ -55,7 +55,7 @@ function randomBytes(count: number): Uint8Array {
 
 /** Nothing of it is hashed yet. */
 function freshRequest(): InferenceRequest {
-  const options = { hasher: plainBlockHasher, model: "m", cacheSalt: undefined };
+  const options = { hasher: blockHasher, model: "m", cacheSalt: undefined };
   return { ...ordinary, prompt: new BytesPrompt(nextPrompt(), options) };
 }
 
@@ -175,7 +175,7 @@ function measureDistinct(endpoints: number, promptBlocks: number): void {
 function nextChain(): Uint32Array {
   const hashes = new Uint32Array(2 * PROMPT_BLOCKS);
   const bytes = nextPrompt();
-  plainBlockHasher.hash(bytes, 0, bytes.length, BLOCK_BYTES, { lo: 1, hi: 2 }, hashes);
+  blockHasher.hash(bytes, 0, bytes.length, BLOCK_BYTES, { lo: 1, hi: 2 }, hashes);
   return hashes;
 }
 

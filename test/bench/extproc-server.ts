@@ -15,7 +15,7 @@ import { noMeter } from "../../src/core/meter.ts";
 import { DEFAULT_DESTINATION_HINT } from "../../src/front/extproc/extproc-context.ts";
 import { startExtProc } from "../../src/front/extproc/start-extproc.ts";
 import { DEFAULT_HTTP_FRONT_LIMITS } from "../../src/front/http/http-front.ts";
-import { plainBlockHasher } from "../../src/request/block-hasher.ts";
+import { WasmBlockHasher } from "../../src/request/wasm-block-hasher.ts";
 import { poolWith } from "../fixtures/pool-core.ts";
 
 const { cert, key } = selfSignedCertificate(Date.now());
@@ -37,7 +37,7 @@ async function startPicker(): Promise<number> {
   });
   const front = await startExtProc({
     pool: { key: "pool", core, isNamed: () => true },
-    hasher: plainBlockHasher,
+    hasher: new WasmBlockHasher(),
     observer: { started: () => undefined, chunkGap: () => undefined, finished: () => undefined },
     clock: { nowMs: () => performance.now() },
     log: noLog,

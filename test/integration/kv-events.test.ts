@@ -14,6 +14,7 @@ import {
   type EngineServer,
   startEngineServer,
 } from "../../src/engine-server/start-engine-server.ts";
+import { blockHasher } from "../fixtures/block-hasher.ts";
 import { freePorts } from "../fixtures/free-ports.ts";
 import { endpointsText, RunningEpp } from "../fixtures/running-epp.ts";
 import { RunningServe } from "../fixtures/running-serve.ts";
@@ -74,6 +75,7 @@ async function startEngine(
     seed: 1,
     link: { kind: "rdma" },
     isKvConnectorEnabled: false,
+    hasher: blockHasher,
     onKvEvents: ({ sequence }) => {
       last = sequence;
     },

@@ -19,6 +19,7 @@ import {
   startEngineServer,
 } from "../../src/engine-server/start-engine-server.ts";
 import type { Decision } from "../../src/scheduling/decision.ts";
+import { blockHasher } from "../fixtures/block-hasher.ts";
 import { eventually } from "../fixtures/eventually.ts";
 import { ExtProcClient, setHeadersOf } from "../fixtures/extproc-client.ts";
 import { ASKED } from "../fixtures/extproc-under-test.ts";
@@ -110,6 +111,7 @@ class Engines implements AsyncDisposable {
         seed: 7,
         link: { kind: "rdma" },
         isKvConnectorEnabled: false,
+        hasher: blockHasher,
         onKvEvents: ({ events }) => {
           const core = engines.router?.core(POOL);
           const slot = core?.slotOf(endpointId(name));

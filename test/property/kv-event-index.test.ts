@@ -3,8 +3,9 @@ import test from "node:test";
 import fc from "fast-check";
 import type { KvEvent } from "../../src/core/kv-event.ts";
 import { KvEventIndex } from "../../src/endpoints/kv-event-index.ts";
-import { chainSeed, plainBlockHasher } from "../../src/request/block-hasher.ts";
+import { chainSeed } from "../../src/request/block-hasher.ts";
 import { BytesPrompt } from "../../src/request/prompt.ts";
+import { blockHasher } from "../fixtures/block-hasher.ts";
 
 const SLOTS = 3;
 const CPU_WEIGHT = 0.8;
@@ -121,7 +122,7 @@ function pathsOf(tokens: readonly number[], blockTokens: number): readonly strin
 
 function promptOf(tokens: readonly number[]): BytesPrompt {
   const bytes = new Uint8Array(Uint32Array.from(tokens).buffer);
-  return new BytesPrompt(bytes, { hasher: plainBlockHasher, model: "m", cacheSalt: undefined });
+  return new BytesPrompt(bytes, { hasher: blockHasher, model: "m", cacheSalt: undefined });
 }
 
 const name = fc.nat({ max: 7 });
@@ -166,7 +167,7 @@ test("kv-event-index: Maps of what was said, credited and taken back would answe
         const index = new KvEventIndex({
           seed: () => chainSeed("m", undefined),
           hash: (bytes, blockBytes, parent, out) =>
-            plainBlockHasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
+            blockHasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
         });
         const model = new Model();
         for (const taken of steps) {
@@ -203,7 +204,7 @@ test("kv-event-index: what is taken back leaves no memory behind", () => {
   const index = new KvEventIndex({
     seed: () => chainSeed("m", undefined),
     hash: (bytes, blockBytes, parent, out) =>
-      plainBlockHasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
+      blockHasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
   });
   let sizeBytes = 0;
   for (let round = 0; round < 20; round++) {

@@ -1,0 +1,1 @@
+export { chainBlocks } from "./block-chain";
