@@ -25,8 +25,6 @@ export async function moduleText(): Promise<string> {
       "-O3",
       "--noAssert",
       "--enable=simd",
-      // Addresses start behind 0, which says that something is not understood.
-      "--memoryBase=64",
     ],
     {
       writeFile: (_name, contents) => {
@@ -34,7 +32,10 @@ export async function moduleText(): Promise<string> {
       },
     },
   );
-  if (error !== null || binary === undefined) throw new Error(`asc: ${error} ${stderr}`);
+  const warnings = stderr.toString();
+  if (error !== null || binary === undefined || warnings !== "") {
+    throw new Error(`asc: ${error} ${warnings}`);
+  }
   const lines = Buffer.from(binary)
     .toString("base64")
     .match(new RegExp(`.{1,${BASE64_COLUMNS}}`, "g"));

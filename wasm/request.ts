@@ -1,1 +1,7 @@
 export { chainBlocks } from "./block-chain";
+export { factsAt, scanBody } from "./scan-body";
+
+/** First address that the module itself does not use. */
+export function freeFrom(): usize {
+  return __heap_base;
+}

@@ -11,6 +11,7 @@ import type { LegsSettings } from "../dispatch/legs/legs-settings.ts";
 import { type HttpFrontOptions, startHttpFront } from "../front/http/http-front.ts";
 import type { BlockHasher } from "../request/block-hasher.ts";
 import { WasmBlockHasher } from "../request/wasm-block-hasher.ts";
+import { WasmBodyScanner } from "../request/wasm-body-scanner.ts";
 import { createAccessLog } from "../telemetry/access-log.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/create-telemetry.ts";
 import { type AdminApi, type AdminSource, type EngineControl, startAdminApi } from "./admin-api.ts";
@@ -110,7 +111,9 @@ export async function startRouter(
   };
   let admin: AdminApi;
   try {
-    front = await openFront({ pools, dispatcher, observer, clock, log, hasher, limits: options });
+    const scanner = new WasmBodyScanner();
+    const ports = { observer, clock, log, hasher, scanner };
+    front = await openFront({ pools, dispatcher, ...ports, limits: options });
     const source = adminSource(pools, { settings, telemetry, events });
     admin = await startAdminApi(source, { host: settings.adminHost, port: settings.adminPort });
   } catch (error) {

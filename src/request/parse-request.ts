@@ -1,6 +1,7 @@
 import { modelName, type RequestId } from "../core/brand.ts";
 import { invariant } from "../core/invariant.ts";
 import type { BlockHasher } from "./block-hasher.ts";
+import type { BodyFacts, BodyScanner } from "./body-scanner.ts";
 import type { InferenceRequest, RequestKind } from "./inference-request.ts";
 import { readJsonMembers } from "./json-members.ts";
 import { BytesPrompt } from "./prompt.ts";
@@ -25,7 +26,13 @@ export interface ReceivedRequest {
 /** The request as scheduling sees it, or what is wrong with it in words that hold none of its content. */
 export type ParseResult =
   | { readonly kind: "parsed"; readonly request: InferenceRequest }
-  | { readonly kind: "invalid"; readonly message: string; readonly param: string | null };
+  | InvalidBody;
+
+interface InvalidBody {
+  readonly kind: "invalid";
+  readonly message: string;
+  readonly param: string | null;
+}
 
 /** Header by which a client asks for one stage alone; `true` is prefill, `false` decode. */
 export const STAGE_HEADER = "x-prefill";
@@ -39,38 +46,39 @@ export function kindOf(path: string): RequestKind {
   return bare === "/v1/completions" ? "completion" : "other";
 }
 
-/** Reads what scheduling needs out of the body; duplicate keys count as JSON.parse counts them, last wins. */
-export function parseRequest(received: ReceivedRequest, hasher: BlockHasher): ParseResult {
-  const body = decodeBody(received.body);
-  if (body === undefined) return invalid("the body is not a JSON object", null);
-  const model = body["model"];
-  if (typeof model !== "string" || model === "") return invalid("model is missing", "model");
+/**
+ * Reads what scheduling needs out of the body; duplicate keys count as JSON.parse counts them, last wins.
+ * With a scanner JSON.parse reads only what that leaves to it.
+ */
+export function parseRequest(
+  received: ReceivedRequest,
+  hasher: BlockHasher,
+  scanner?: BodyScanner,
+): ParseResult {
   const misplaced = stageFault(received);
   if (misplaced !== undefined) return misplaced;
-  const prompts = promptBytesOf(received.kind, body);
-  if (typeof prompts === "string") {
-    return invalid(prompts, received.kind === "chat" ? "messages" : "prompt");
-  }
-  const cacheSalt = typeof body["cache_salt"] === "string" ? body["cache_salt"] : undefined;
-  const prompt = new BytesPrompt(joined(prompts), { hasher, model, cacheSalt });
-  const options = body["stream_options"];
+  const { body, kind } = received;
+  const read = scanner?.scan(body, kind) ?? readBody(body, kind);
+  if ("kind" in read) return read;
+  const { model, cacheSalt } = read;
+  const prompt = new BytesPrompt(read.promptBytes, { hasher, model, cacheSalt });
   const request: InferenceRequest = {
     id: received.id,
-    kind: received.kind,
+    kind,
     path: received.path,
     model: modelName(model),
-    isStreaming: body["stream"] === true,
-    isUsageStreamed: isRecord(options) && options["include_usage"] === true,
-    maxOutputTokens: positive(body["max_completion_tokens"]) ?? positive(body["max_tokens"]),
-    bodyBytes: received.body.length,
-    body: received.body,
-    mediaCount: received.kind === "chat" ? mediaCountOf(body["messages"]) : 0,
+    isStreaming: read.isStreaming,
+    isUsageStreamed: read.isUsageStreamed,
+    maxOutputTokens: read.maxOutputTokens,
+    bodyBytes: body.length,
+    body,
+    mediaCount: read.mediaCount,
     prompt,
     onlyHosts: received.onlyHosts,
     header: (name) => headerValue(received.headers, name),
     renamed: (other) => ({
       request: { ...request, model: other, prompt: prompt.forModel(other) },
-      edits: modelEdits(received.body, other),
+      edits: modelEdits(body, other),
     }),
   };
   return { kind: "parsed", request };
@@ -99,7 +107,7 @@ export function requestWithoutBody(received: ReceivedRequest, hasher: BlockHashe
   return { kind: "parsed", request };
 }
 
-function stageFault(received: ReceivedRequest): ParseResult | undefined {
+function stageFault(received: ReceivedRequest): InvalidBody | undefined {
   const stage = headerValue(received.headers, STAGE_HEADER);
   if (stage === undefined || /^(true|false)$/i.test(stage)) return undefined;
   return invalid("X-Prefill must be true or false", null);
@@ -110,6 +118,27 @@ function modelEdits(body: Uint8Array, model: string): readonly SpanEdit[] {
   const object = readJsonMembers(body);
   invariant(object !== undefined, "a parsed body is a JSON object");
   return editMembers(object, new Map([["model", JSON.stringify(model)]]));
+}
+
+function readBody(bytes: Uint8Array, kind: RequestKind): BodyFacts | InvalidBody {
+  const body = decodeBody(bytes);
+  if (body === undefined) return invalid("the body is not a JSON object", null);
+  const model = body["model"];
+  if (typeof model !== "string" || model === "") return invalid("model is missing", "model");
+  const prompts = promptBytesOf(kind, body);
+  if (typeof prompts === "string") {
+    return invalid(prompts, kind === "chat" ? "messages" : "prompt");
+  }
+  const options = body["stream_options"];
+  return {
+    model,
+    isStreaming: body["stream"] === true,
+    isUsageStreamed: isRecord(options) && options["include_usage"] === true,
+    maxOutputTokens: positive(body["max_completion_tokens"]) ?? positive(body["max_tokens"]),
+    cacheSalt: typeof body["cache_salt"] === "string" ? body["cache_salt"] : undefined,
+    mediaCount: kind === "chat" ? mediaCountOf(body["messages"]) : 0,
+    promptBytes: joined(prompts),
+  };
 }
 
 function decodeBody(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
@@ -143,6 +172,6 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-function invalid(message: string, param: string | null): ParseResult {
+function invalid(message: string, param: string | null): InvalidBody {
   return { kind: "invalid", message, param };
 }

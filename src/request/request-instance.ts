@@ -11,6 +11,10 @@ export interface RequestExports {
     seedHi: number,
     hashes: number,
   ): void;
+  scanBody(body: number, length: number, kind: number, prompt: number): number;
+  factsAt(): number;
+  /** First address that the module itself does not use. */
+  freeFrom(): number;
 }
 
 interface WasmMemory {
@@ -25,12 +29,9 @@ declare const WebAssembly: {
   readonly Instance: new (module: object) => { readonly exports: unknown };
 };
 
-/** Statics of the module lie below. */
-export const FREE_FROM = 1024;
-
 const PAGE_BYTES = 65_536;
 
-/** An instance with memory of its own; whoever has it uses all of it from `FREE_FROM` on. */
+/** An instance with memory of its own; whoever has it uses all of it from `freeFrom` on. */
 export function createRequestInstance(): RequestExports {
   const binary = Uint8Array.from(atob(REQUEST_WASM), (char) => char.charCodeAt(0));
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(binary));

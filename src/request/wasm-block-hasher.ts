@@ -1,5 +1,5 @@
 import type { BlockHasher, HashPair } from "./block-hasher.ts";
-import { createRequestInstance, FREE_FROM, growMemory } from "./request-instance.ts";
+import { createRequestInstance, growMemory } from "./request-instance.ts";
 
 /** Prompt bytes that are hashed in one call; a longer block is a call of its own. */
 const WINDOW_BYTES = 262_144;
@@ -9,6 +9,7 @@ const HASH_BYTES = 8;
 /** Chained XXH64 in WebAssembly; equal for all instances. Each has half a MiB of memory, reused by every call. */
 export class WasmBlockHasher implements BlockHasher {
   readonly #wasm = createRequestInstance();
+  readonly #start = this.#wasm.freeFrom();
   #windowBytes = WINDOW_BYTES;
   #memory: Uint8Array = new Uint8Array(0);
   #hashes: Uint32Array = new Uint32Array(0);
@@ -34,8 +35,8 @@ export class WasmBlockHasher implements BlockHasher {
     for (let done = 0; done < blocks; done += blocksAtOnce) {
       const count = Math.min(blocksAtOnce, blocks - done);
       const from = start + done * blockBytes;
-      this.#memory.set(bytes.subarray(from, from + count * blockBytes), FREE_FROM);
-      this.#wasm.chainBlocks(FREE_FROM, count, blockBytes, lo, hi, this.#hashesAt);
+      this.#memory.set(bytes.subarray(from, from + count * blockBytes), this.#start);
+      this.#wasm.chainBlocks(this.#start, count, blockBytes, lo, hi, this.#hashesAt);
       out.set(this.#hashes.subarray(0, 2 * count), 2 * done);
       lo = this.#hashes[2 * count - 2] as number;
       hi = this.#hashes[2 * count - 1] as number;
@@ -44,7 +45,7 @@ export class WasmBlockHasher implements BlockHasher {
   }
 
   get #hashesAt(): number {
-    return FREE_FROM + this.#windowBytes + HASH_BYTES;
+    return this.#start + this.#windowBytes + HASH_BYTES;
   }
 
   #widen(blockBytes: number): void {

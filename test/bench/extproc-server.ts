@@ -16,6 +16,7 @@ import { DEFAULT_DESTINATION_HINT } from "../../src/front/extproc/extproc-contex
 import { startExtProc } from "../../src/front/extproc/start-extproc.ts";
 import { DEFAULT_HTTP_FRONT_LIMITS } from "../../src/front/http/http-front.ts";
 import { WasmBlockHasher } from "../../src/request/wasm-block-hasher.ts";
+import { WasmBodyScanner } from "../../src/request/wasm-body-scanner.ts";
 import { poolWith } from "../fixtures/pool-core.ts";
 
 const { cert, key } = selfSignedCertificate(Date.now());
@@ -38,6 +39,7 @@ async function startPicker(): Promise<number> {
   const front = await startExtProc({
     pool: { key: "pool", core, isNamed: () => true },
     hasher: new WasmBlockHasher(),
+    scanner: new WasmBodyScanner(),
     observer: { started: () => undefined, chunkGap: () => undefined, finished: () => undefined },
     clock: { nowMs: () => performance.now() },
     log: noLog,

@@ -2,6 +2,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { ExchangeObserver } from "../../core/exchange-report.ts";
 import type { Log } from "../../core/log.ts";
 import type { BlockHasher } from "../../request/block-hasher.ts";
+import type { BodyScanner } from "../../request/body-scanner.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import type { FrontPool } from "../http/front-pool.ts";
 
@@ -23,6 +24,7 @@ export const DEFAULT_DESTINATION_HINT: DestinationHint = {
 export interface ExtProcContext {
   readonly pool: Pick<FrontPool, "key" | "core" | "isNamed">;
   readonly hasher: BlockHasher;
+  readonly scanner: BodyScanner;
   readonly observer: ExchangeObserver;
   /** Engine time. */
   readonly clock: Clock;

@@ -189,13 +189,13 @@ export class ExtProcExchange implements GrpcCallHandler {
   }
 
   #parse(asked: Asked, body: Uint8Array | undefined): ParseResult {
-    const { hasher } = this.#context;
+    const { hasher, scanner } = this.#context;
     const { id, path, headers, onlyHosts } = asked;
     const kind = kindOf(enginePath(path));
     const received = { id, path, kind, headers, onlyHosts, body: body ?? NO_BYTES };
     return body === undefined
       ? requestWithoutBody(received, hasher)
-      : parseRequest(received, hasher);
+      : parseRequest(received, hasher, scanner);
   }
 
   #send(

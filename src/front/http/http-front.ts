@@ -6,6 +6,7 @@ import { invariant } from "../../core/invariant.ts";
 import type { Log } from "../../core/log.ts";
 import type { Dispatcher } from "../../dispatch/dispatcher.ts";
 import type { BlockHasher } from "../../request/block-hasher.ts";
+import type { BodyScanner } from "../../request/body-scanner.ts";
 import { BodyBudget } from "./body-budget.ts";
 import { answerClientError } from "./client-error.ts";
 import { ClientExchange, requestIdOf } from "./client-exchange.ts";
@@ -52,6 +53,7 @@ export interface HttpFrontOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly hasher: BlockHasher;
+  readonly scanner: BodyScanner;
   readonly limits: HttpFrontLimits;
 }
 
@@ -92,7 +94,7 @@ class Front implements HttpFront {
   #closed: Promise<void> | undefined;
 
   constructor(options: HttpFrontOptions) {
-    const { limits, pools, dispatcher, hasher, clock } = options;
+    const { limits, pools, dispatcher, hasher, scanner, clock } = options;
     invariant(limits.bodyBytesMax <= limits.bufferedBytesMax, "one body must fit in the budget");
     this.#options = options;
     this.#budget = new BodyBudget({
@@ -104,6 +106,7 @@ class Front implements HttpFront {
       pools,
       dispatcher,
       hasher,
+      scanner,
       clock,
       budget: this.#budget,
       bodyBytesMax: limits.bodyBytesMax,

@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Dispatcher } from "../../dispatch/dispatcher.ts";
 import type { BlockHasher } from "../../request/block-hasher.ts";
+import type { BodyScanner } from "../../request/body-scanner.ts";
 import type { InferenceRequest } from "../../request/inference-request.ts";
 import { kindOf, parseRequest } from "../../request/parse-request.ts";
 import type { BodyBudget } from "./body-budget.ts";
@@ -17,6 +18,7 @@ export interface ServeContext {
   readonly pools: readonly FrontPool[];
   readonly dispatcher: Dispatcher;
   readonly hasher: BlockHasher;
+  readonly scanner: BodyScanner;
   readonly clock: Clock;
   readonly budget: BodyBudget;
   readonly bodyBytesMax: number;
@@ -79,7 +81,7 @@ async function serveInference(
     facts.requestBytes = body.bytes.length;
     const { id } = exchange;
     const received = { id, path, kind: kindOf(path), headers: request.headers, body: body.bytes };
-    const parsed = parseRequest(received, context.hasher);
+    const parsed = parseRequest(received, context.hasher, context.scanner);
     if (parsed.kind === "invalid") {
       const rejection = { reason: "invalid-request", message: parsed.message } as const;
       return exchange.reject(rejection, { param: parsed.param });
