@@ -17,7 +17,7 @@ export type LegRunner = "sidecar" | "router";
 
 /** How a decided request is sent: one shape for http, extproc and simulate. */
 export interface DispatchPlan {
-  /** Destination and its fallbacks, best first; never empty. */
+  /** Destination and its fallbacks, best first: 32 or as many as are advertised; never empty. */
   readonly primary: readonly Target[];
   /** How many of `primary` `epp` advertises. */
   readonly advertised: number;

@@ -2,6 +2,7 @@ import { invariant } from "../core/invariant.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
 import type { ProfileOutcome } from "../plugin/cycle.ts";
 import type { PlanEditor } from "../plugin/plugin-instance.ts";
+import { RANKED_OF_MANY } from "../plugin/ranked-count.ts";
 import type { SpanEdit } from "../request/span-edit.ts";
 import {
   type DispatchPlan,
@@ -52,10 +53,11 @@ export class PlanDraft implements PlanEditor {
       id: endpoints.id(slot),
       address: endpoints.address(slot),
     });
+    const kept = Math.max(RANKED_OF_MANY, this.#advertised);
     return {
-      primary: this.primary.map((slot) => this.#atPort(toTarget(slot))),
+      primary: this.primary.slice(0, kept).map((slot) => this.#atPort(toTarget(slot))),
       advertised: this.#advertised,
-      prefill: this.prefill.map(toTarget),
+      prefill: this.prefill.slice(0, kept).map(toTarget),
       encode: this.encode.map(toTarget),
       legs,
       setHeaders: this.#headers,

@@ -204,10 +204,16 @@ test("pool-router-core: a pool larger than its first buffers decides over all en
     plugins: ["single-profile-handler", "queue-scorer", "max-score-picker"],
     profiles: { default: ["queue-scorer", "max-score-picker"] },
   });
-  const { plan } = decided(core, requestWith());
+  const { plan, decision } = decided(core, requestWith());
   assert.equal(plan.primary[0]?.id, "e77");
-  assert.equal(plan.primary.length, 100);
+  assert.equal(plan.primary.length, 32);
   assert.equal(plan.advertised, 1);
+  const [profile] = core.decisions.read(decision)?.profiles ?? [];
+  const ranks = profile?.candidates.map(({ rank }) => rank ?? 0).toSorted((a, b) => a - b);
+  assert.deepEqual(
+    ranks,
+    Array.from({ length: 100 }, (_, at) => at + 1),
+  );
 });
 
 test("pool-router-core: a decision is timed by the stopwatch, refused or not", () => {

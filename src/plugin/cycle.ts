@@ -33,7 +33,7 @@ export interface Candidates {
 export type ProfileOutcome =
   | {
       readonly kind: "picked";
-      /** Slots of all survivors, best first. */
+      /** Slots of the survivors, best first: of up to 128 all, of more the best 32 or all advertised. */
       readonly slots: readonly number[];
       /** How many of them `epp` advertises; at least 1. */
       readonly advertised: number;

@@ -12,6 +12,7 @@ import {
   scrapedWaitingQueueDepth,
   waitingQueueDepth,
 } from "../endpoints/numeric-attribute.ts";
+import { RANKED_ALL_MAX, RANKED_OF_MANY } from "../plugin/ranked-count.ts";
 import type {
   CandidateFate,
   CandidateMetrics,
@@ -23,11 +24,6 @@ import type {
 } from "./decision.ts";
 import { type ProfileRun, SURVIVED } from "./profile-run.ts";
 import type { SchedulingProfile } from "./scheduling-profile.ts";
-
-/** Candidates that a decision lists in full. */
-const LISTED_MAX = 128;
-/** Candidates listed of a larger decision. */
-const LISTED_OF_LARGE = 32;
 
 /** Columns kept for each candidate, in this order, before its total, rank, filter and scores. */
 const METRICS: readonly NumericAttribute[] = [
@@ -44,10 +40,13 @@ const RANK = TOTAL + 1;
 const FILTER = TOTAL + 2;
 const SCORES = TOTAL + 3;
 
+const FIRST_TO_LAST = Int32Array.from({ length: RANKED_ALL_MAX }, (_, index) => index);
+const NOBODY: readonly OmittedCandidates[] = [];
+
 interface StoredProfile {
   profile: SchedulingProfile;
   listedCount: number;
-  /** `listedCount` rows of SCORES + scorers numbers. */
+  /** SCORES + scorers columns of `listedCount` numbers. */
   numbers: Float64Array;
   endpoints: (EndpointId | undefined)[];
   reasons: (string | undefined)[];
@@ -87,38 +86,35 @@ export class DecisionRecord {
 
   /** Copies what a profile's run saw; call after each run and before the table changes. */
   addRun(run: ProfileRun, endpoints: EndpointTable): void {
-    const isLarge = run.candidateCount > LISTED_MAX;
-    const listed = isLarge
-      ? run.order.subarray(0, Math.min(LISTED_OF_LARGE, run.survivorCount))
-      : undefined;
-    const count = listed?.length ?? run.candidateCount;
+    const isLarge = run.candidateCount > RANKED_ALL_MAX;
+    const listed = isLarge ? run.order : FIRST_TO_LAST;
+    const count = isLarge ? Math.min(RANKED_OF_MANY, run.survivorCount) : run.candidateCount;
     const stored = this.#storeFor(run.profile, count);
-    const width = SCORES + run.profile.scorers.length;
-    for (let offset = 0; offset < METRICS.length; offset++) {
-      const column = endpoints.column(METRICS[offset] as NumericAttribute);
+    const { numbers } = stored;
+    for (let metric = 0; metric < METRICS.length; metric++) {
+      const column = endpoints.column(METRICS[metric] as NumericAttribute);
       for (let row = 0; row < count; row++) {
-        const candidate = listed === undefined ? row : (listed[row] as number);
-        stored.numbers[row * width + offset] = column[run.slots[candidate] as number] as number;
+        const slot = run.slots[listed[row] as number] as number;
+        numbers[metric * count + row] = column[slot] as number;
       }
+    }
+    copyListed(numbers, TOTAL * count, run.totals, listed, count);
+    copyListed(numbers, FILTER * count, run.rejectedBy, listed, count);
+    for (let scorer = 0; scorer < run.scores.length; scorer++) {
+      const scores = run.scores[scorer] as Float64Array;
+      copyListed(numbers, (SCORES + scorer) * count, scores, listed, count);
+    }
+    numbers.fill(0, RANK * count, (RANK + 1) * count);
+    for (let rank = 0; rank < Math.min(run.survivorCount, count); rank++) {
+      const row = isLarge ? rank : (run.order[rank] as number);
+      numbers[RANK * count + row] = rank + 1;
     }
     for (let row = 0; row < count; row++) {
-      const candidate = listed === undefined ? row : (listed[row] as number);
-      const base = row * width;
-      stored.numbers[base + TOTAL] = run.totals[candidate] as number;
-      stored.numbers[base + RANK] = 0;
-      stored.numbers[base + FILTER] = run.rejectedBy[candidate] as number;
-      for (let scorer = 0; scorer < run.scores.length; scorer++) {
-        const scores = run.scores[scorer] as Float64Array;
-        stored.numbers[base + SCORES + scorer] = scores[candidate] as number;
-      }
+      const candidate = listed[row] as number;
       stored.endpoints[row] = endpoints.id(run.slots[candidate] as number);
-      stored.reasons[row] = run.reasons[candidate];
+      if (run.rejectedBy[candidate] !== SURVIVED) stored.reasons[row] = run.reasons[candidate];
     }
-    for (let rank = 0; rank < Math.min(run.survivorCount, count); rank++) {
-      const row = listed === undefined ? (run.order[rank] as number) : rank;
-      stored.numbers[row * width + RANK] = rank + 1;
-    }
-    stored.omitted = isLarge ? countOmitted(run, count) : [];
+    stored.omitted = isLarge ? countOmitted(run, count) : NOBODY;
   }
 
   /** Bytes of the numbers kept. */
@@ -179,7 +175,21 @@ export class DecisionRecord {
   }
 }
 
+function copyListed(
+  numbers: Float64Array,
+  start: number,
+  values: Float64Array | Int32Array,
+  listed: Int32Array,
+  count: number,
+): void {
+  for (let row = 0; row < count; row++)
+    numbers[start + row] = values[listed[row] as number] as number;
+}
+
 function countOmitted(run: ProfileRun, listedCount: number): readonly OmittedCandidates[] {
+  const unlisted = run.survivorCount - listedCount;
+  const survivors = unlisted > 0 ? [{ filter: null, reason: null, count: unlisted }] : NOBODY;
+  if (run.survivorCount === run.candidateCount) return survivors;
   const counts = new Map<string, { filter: string | null; reason: string | null; count: number }>();
   for (let candidate = 0; candidate < run.candidateCount; candidate++) {
     const filterIndex = run.rejectedBy[candidate] as number;
@@ -191,8 +201,6 @@ function countOmitted(run: ProfileRun, listedCount: number): readonly OmittedCan
     if (known === undefined) counts.set(key, { filter, reason, count: 1 });
     else known.count++;
   }
-  const unlisted = run.survivorCount - listedCount;
-  const survivors = unlisted > 0 ? [{ filter: null, reason: null, count: unlisted }] : [];
   return [...counts.values(), ...survivors];
 }
 
@@ -216,11 +224,11 @@ function readProfile(stored: StoredProfile, atMs: number): ProfileDecision {
 }
 
 function readCandidate(stored: StoredProfile, row: number, atMs: number): CandidateFate {
-  const { profile, numbers } = stored;
-  const base = row * (SCORES + profile.scorers.length);
-  const filterIndex = numbers[base + FILTER] as number;
+  const { profile, numbers, listedCount } = stored;
+  const numberIn = (column: number): number => numbers[column * listedCount + row] as number;
+  const filterIndex = numberIn(FILTER);
   const isRejected = filterIndex !== SURVIVED;
-  const rank = numbers[base + RANK] as number;
+  const rank = numberIn(RANK);
   return {
     endpoint: stored.endpoints[row] as EndpointId,
     rejectedBy: isRejected ? (profile.filters[filterIndex]?.name ?? null) : null,
@@ -228,16 +236,19 @@ function readCandidate(stored: StoredProfile, row: number, atMs: number): Candid
     scores: isRejected
       ? []
       : profile.scorers.map(({ weight }, scorer) => {
-          const raw = numbers[base + SCORES + scorer] as number;
+          const raw = numberIn(SCORES + scorer);
           return { raw, weighted: raw * weight };
         }),
-    total: isRejected ? null : (numbers[base + TOTAL] as number),
+    total: isRejected ? null : numberIn(TOTAL),
     rank: rank === 0 ? null : rank,
-    metrics: readMetrics(numbers.subarray(base, base + METRICS.length), atMs),
+    metrics: readMetrics(
+      METRICS.map((_, metric) => numberIn(metric)),
+      atMs,
+    ),
   };
 }
 
-function readMetrics(values: Float64Array, atMs: number): CandidateMetrics {
+function readMetrics(values: readonly number[], atMs: number): CandidateMetrics {
   const known = (attribute: NumericAttribute): number | null => {
     const value = values[METRICS.indexOf(attribute)] as number;
     return Number.isNaN(value) ? null : value;

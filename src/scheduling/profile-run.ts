@@ -31,9 +31,12 @@ export class ProfileRun {
     this.candidateCount = count;
     this.survivorCount = 0;
     this.rejectedBy.fill(SURVIVED, 0, count);
-    this.totals.fill(0, 0, count);
-    // A run that fails in a filter reaches no scorer, so the last run's scores must not stand for its own.
-    for (const column of this.scores) column.fill(0, 0, count);
+  }
+
+  /** A run that fails in a filter reaches no scorer: the last run's scores must not stand for its own. */
+  clearScores(): void {
+    this.totals.fill(0, 0, this.candidateCount);
+    for (const column of this.scores) column.fill(0, 0, this.candidateCount);
   }
 
   #grow(room: number): void {

@@ -1,6 +1,7 @@
 import { invariant } from "../core/invariant.ts";
 import type { Candidates, Cycle, ProfileOutcome } from "../plugin/cycle.ts";
 import type { BoundPlugin, Instrument } from "../plugin/instrument.ts";
+import { rankedCount } from "../plugin/ranked-count.ts";
 import { type ProfileRun, SURVIVED } from "./profile-run.ts";
 
 /** Candidates of a run that filters compact in place; `originals` maps back to the run's indexes. */
@@ -9,16 +10,43 @@ class CandidateList implements Candidates {
   originals: Int32Array = new Int32Array(0);
   count = 0;
 
+  /** As far as `originals` counts up from 0, as it does until a filter drops somebody. */
+  #countedUpTo = 0;
+
   begin(slots: Int32Array, count: number): void {
     if (this.slots.length < count) {
       this.slots = new Int32Array(2 * count);
       this.originals = new Int32Array(2 * count);
+      this.#countedUpTo = 0;
     }
-    for (let i = 0; i < count; i++) {
-      this.slots[i] = slots[i] as number;
-      this.originals[i] = i;
+    this.slots.set(slots.subarray(0, count));
+    for (; this.#countedUpTo < count; this.#countedUpTo++) {
+      this.originals[this.#countedUpTo] = this.#countedUpTo;
     }
     this.count = count;
+  }
+
+  /** Leaves out whom `isKept` refuses. */
+  keep(isKept: (original: number) => boolean): void {
+    let kept = 0;
+    for (let i = 0; i < this.count; i++) {
+      const original = this.originals[i] as number;
+      if (!isKept(original)) continue;
+      this.slots[kept] = this.slots[i] as number;
+      this.originals[kept++] = original;
+    }
+    if (kept < this.count) this.#countedUpTo = 0;
+    this.count = kept;
+  }
+
+  /** Writes the candidates' values to a column by original index. */
+  spread(values: Float64Array, column: Float64Array): void {
+    const { count, originals } = this;
+    if (this.#countedUpTo >= count) {
+      column.set(values.subarray(0, count));
+      return;
+    }
+    for (let i = 0; i < count; i++) column[originals[i] as number] = values[i] as number;
   }
 }
 
@@ -49,7 +77,9 @@ export class ProfileRunner {
     }
     for (const [index, filter] of run.profile.filters.entries()) {
       if (this.#candidates.count === 0) break;
-      if (!this.#filter(run, index, filter, cycle)) return { kind: "failed", plugin: filter.name };
+      if (this.#filter(run, index, filter, cycle)) continue;
+      run.clearScores();
+      return { kind: "failed", plugin: filter.name };
     }
     if (this.#candidates.count === 0) return { kind: "empty" };
     this.#score(run, cycle);
@@ -68,14 +98,7 @@ export class ProfileRunner {
       }),
     );
     if (!outcome.ok) return false;
-    let kept = 0;
-    for (let i = 0; i < candidates.count; i++) {
-      const original = candidates.originals[i] as number;
-      if (run.rejectedBy[original] !== SURVIVED) continue;
-      candidates.slots[kept] = candidates.slots[i] as number;
-      candidates.originals[kept++] = original;
-    }
-    candidates.count = kept;
+    candidates.keep((original) => run.rejectedBy[original] === SURVIVED);
     return true;
   }
 
@@ -91,16 +114,10 @@ export class ProfileRunner {
       );
       // What a scorer wrote before it threw is half an opinion: it counts as none.
       if (!outcome.ok) scores.fill(0, 0, count);
-      const column = run.scores[index] as Float64Array;
-      for (let i = 0; i < count; i++) {
-        const score = clamped(scores[i] as number);
-        column[candidates.originals[i] as number] = score;
-        totals[i] = (totals[i] as number) + score * weight;
-      }
+      addWeighted(scores, totals, count, weight);
+      candidates.spread(scores, run.scores[index] as Float64Array);
     }
-    for (let i = 0; i < count; i++) {
-      run.totals[candidates.originals[i] as number] = totals[i] as number;
-    }
+    candidates.spread(totals, run.totals);
   }
 
   #pick(run: ProfileRun, cycle: Cycle): ProfileOutcome {
@@ -112,24 +129,24 @@ export class ProfileRunner {
     const outcome = this.#instrument.call(picker, "pick", () =>
       instance.pick?.(cycle, candidates, this.#totals, order),
     );
-    if (!outcome.ok || !this.#ordersAll(candidates.count)) {
-      return { kind: "failed", plugin: picker.name };
-    }
+    if (!outcome.ok) return { kind: "failed", plugin: picker.name };
+    const advertised = Math.min(Math.max(1, outcome.value ?? 1), candidates.count);
+    const ranked = rankedCount(candidates.count, advertised);
+    if (!this.#isRanked(ranked, candidates.count)) return { kind: "failed", plugin: picker.name };
     run.survivorCount = candidates.count;
-    const picked: number[] = [];
-    for (let rank = 0; rank < candidates.count; rank++) {
+    const picked = new Array<number>(ranked);
+    for (let rank = 0; rank < ranked; rank++) {
       const index = order[rank] as number;
       run.order[rank] = candidates.originals[index] as number;
-      picked.push(candidates.slots[index] as number);
+      picked[rank] = candidates.slots[index] as number;
     }
-    const advertised = Math.min(Math.max(1, outcome.value ?? 1), picked.length);
     return { kind: "picked", slots: picked, advertised };
   }
 
-  /** A picker must order all candidates, each once; anything else is its fault. */
-  #ordersAll(count: number): boolean {
+  /** A picker must rank candidates, each once; anything else is its fault. */
+  #isRanked(ranked: number, count: number): boolean {
     this.#runNumber++;
-    for (let rank = 0; rank < count; rank++) {
+    for (let rank = 0; rank < ranked; rank++) {
       const index = this.#order[rank] as number;
       if (index < 0 || index >= count || this.#seenIn[index] === this.#runNumber) return false;
       this.#seenIn[index] = this.#runNumber;
@@ -139,7 +156,18 @@ export class ProfileRunner {
 }
 
 /** A score outside 0..1 counts as the nearest end, NaN as 0 (llm-d clamps alike; NaN it leaves open). */
-function clamped(score: number): number {
-  if (!(score > 0)) return 0;
-  return Math.min(score, 1);
+function addWeighted(
+  scores: Float64Array,
+  totals: Float64Array,
+  count: number,
+  weight: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    let score = scores[i] as number;
+    if (!(score > 0 && score <= 1)) {
+      score = score > 1 ? 1 : 0;
+      scores[i] = score;
+    }
+    totals[i] = (totals[i] as number) + score * weight;
+  }
 }

@@ -32,12 +32,14 @@ export const prefixCacheScorer: PluginDefinition = definePlugin({
         scores.fill(0, 0, candidates.count);
         return;
       }
+      const { matchedBySlot, blockCount } = match;
       const blockTokens = match.blockBytes / BYTES_PER_TOKEN;
-      for (let i = 0; i < candidates.count; i++) {
-        const matched = match.matchedBySlot[candidates.slots[i] as number] ?? 0;
+      const { count, slots } = candidates;
+      for (let i = 0; i < count; i++) {
+        const matched = matchedBySlot[slots[i] as number] ?? 0;
         const length = Math.min(1, (matched * blockTokens) / matchLengthScaleTokens);
-        const share = matched / match.blockCount;
-        scores[i] = matchLengthWeight * length ** 2 + (1 - matchLengthWeight) * share;
+        const share = matched / blockCount;
+        scores[i] = matchLengthWeight * length * length + (1 - matchLengthWeight) * share;
       }
     },
   }),

@@ -1,0 +1,104 @@
+import type { Rng } from "../core/rng.ts";
+import { rankedCount } from "./ranked-count.ts";
+import { shuffledIndexes } from "./shuffle.ts";
+
+/**
+ * Orders candidates by total, highest first, equal totals by lot. All of them where all are ranked: shuffled
+ * and sorted stably; of more the best are gone for in one pass. Its buffers are reused by every call.
+ */
+export class TotalOrder {
+  #keys = new Float64Array(0);
+  #lots = new Int32Array(0);
+  #spareKeys = new Float64Array(0);
+  #spareOrder = new Int32Array(0);
+
+  /** Writes the ranked candidates' indexes to `order`. */
+  write(
+    order: Int32Array,
+    totals: Float64Array,
+    count: number,
+    options: { readonly advertised: number; readonly rng: Rng },
+  ): void {
+    const { advertised, rng } = options;
+    const ranked = rankedCount(count, advertised);
+    if (this.#keys.length < ranked) {
+      this.#keys = new Float64Array(ranked);
+      this.#lots = new Int32Array(ranked);
+      this.#spareKeys = new Float64Array(ranked);
+      this.#spareOrder = new Int32Array(ranked);
+    }
+    if (ranked < count) {
+      this.#select(order, totals, count, { ranked, salt: rng.below(2 ** 32) | 0 });
+      return;
+    }
+    shuffledIndexes(order, count, rng);
+    for (let i = 0; i < count; i++) this.#keys[i] = totals[order[i] as number] as number;
+    this.#sort(order, count);
+  }
+
+  /** Merge sort from the bottom up, stable. */
+  #sort(order: Int32Array, count: number): void {
+    let [fromKeys, toKeys] = [this.#keys, this.#spareKeys];
+    let [fromOrder, toOrder]: [Int32Array, Int32Array] = [order, this.#spareOrder];
+    for (let width = 1; width < count; width *= 2) {
+      for (let start = 0; start < count; start += 2 * width) {
+        const middle = Math.min(start + width, count);
+        const end = Math.min(start + 2 * width, count);
+        let left = start;
+        let right = middle;
+        for (let to = start; to < end; to++) {
+          const isLeft =
+            right >= end ||
+            (left < middle && (fromKeys[left] as number) >= (fromKeys[right] as number));
+          const from = isLeft ? left++ : right++;
+          toKeys[to] = fromKeys[from] as number;
+          toOrder[to] = fromOrder[from] as number;
+        }
+      }
+      [fromKeys, toKeys] = [toKeys, fromKeys];
+      [fromOrder, toOrder] = [toOrder, fromOrder];
+    }
+    if (fromOrder !== order) order.set(fromOrder.subarray(0, count));
+  }
+
+  /** Keeps the best so far sorted; most candidates lose against the last of them and cost one comparison. */
+  #select(
+    order: Int32Array,
+    totals: Float64Array,
+    count: number,
+    { ranked, salt }: { readonly ranked: number; readonly salt: number },
+  ): void {
+    const keys = this.#keys;
+    const lots = this.#lots;
+    let kept = 0;
+    for (let i = 0; i < count; i++) {
+      const total = totals[i] as number;
+      if (kept === ranked && total < (keys[kept - 1] as number)) continue;
+      const lot = lotOf(i, salt);
+      if (kept < ranked) kept++;
+      else if (total === keys[kept - 1] && lot > (lots[kept - 1] as number)) continue;
+      let at = kept - 1;
+      for (; at > 0; at--) {
+        const key = keys[at - 1] as number;
+        if (key > total || (key === total && (lots[at - 1] as number) < lot)) break;
+        keys[at] = key;
+        lots[at] = lots[at - 1] as number;
+        order[at] = order[at - 1] as number;
+      }
+      keys[at] = total;
+      lots[at] = lot;
+      order[at] = i;
+    }
+  }
+}
+
+/**
+ * A number for each index, different for any two, that a salt puts in another order (the mixing of murmur3,
+ * which is a bijection): equal totals are drawn by it, and only they need one.
+ */
+function lotOf(index: number, salt: number): number {
+  let lot = (index ^ salt) | 0;
+  lot = Math.imul(lot ^ (lot >>> 16), 0x85ebca6b);
+  lot = Math.imul(lot ^ (lot >>> 13), 0xc2b2ae35);
+  return lot ^ (lot >>> 16);
+}
