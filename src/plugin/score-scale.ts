@@ -11,15 +11,32 @@ export interface KnownRange {
 
 /** Range of a column over the candidates; NaN entries are left out. */
 export function knownRange(column: Float64Array, candidates: Candidates): KnownRange {
-  let lowest = Number.NaN;
-  let highest = Number.NaN;
-  for (let i = 0; i < candidates.count; i++) {
-    const value = column[candidates.slots[i] as number] as number;
-    if (Number.isNaN(value)) continue;
-    if (!(value >= lowest)) lowest = value;
-    if (!(value <= highest)) highest = value;
+  const { count, slots } = candidates;
+  let lowest = Number.POSITIVE_INFINITY;
+  let highest = Number.NEGATIVE_INFINITY;
+  // NaN fails both comparisons.
+  for (let i = 0; i < count; i++) {
+    const value = column[slots[i] as number] as number;
+    if (value <= lowest) lowest = value;
+    if (value >= highest) highest = value;
   }
-  return { lowest, highest };
+  return lowest <= highest ? { lowest, highest } : { lowest: Number.NaN, highest: Number.NaN };
+}
+
+/** Scores all candidates by a column: see `lowerIsBetter`. */
+export function scoreLowerIsBetter(
+  column: Float64Array,
+  candidates: Candidates,
+  scores: Float64Array,
+): void {
+  const { count, slots } = candidates;
+  const { lowest, highest } = knownRange(column, candidates);
+  const width = highest - lowest;
+  for (let i = 0; i < count; i++) {
+    const value = column[slots[i] as number] as number;
+    if (Number.isNaN(value)) scores[i] = UNKNOWN_SCORE;
+    else scores[i] = width === 0 ? 1 : (highest - value) / width;
+  }
 }
 
 /** 1 at the lowest value, 0 at the highest, 1 when all are equal, 0.5 for an unknown one. */

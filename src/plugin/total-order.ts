@@ -8,7 +8,6 @@ import { shuffledIndexes } from "./shuffle.ts";
  */
 export class TotalOrder {
   #keys = new Float64Array(0);
-  #lots = new Int32Array(0);
   #spareKeys = new Float64Array(0);
   #spareOrder = new Int32Array(0);
 
@@ -21,15 +20,14 @@ export class TotalOrder {
   ): void {
     const { advertised, rng } = options;
     const ranked = rankedCount(count, advertised);
-    if (this.#keys.length < ranked) {
-      this.#keys = new Float64Array(ranked);
-      this.#lots = new Int32Array(ranked);
-      this.#spareKeys = new Float64Array(ranked);
-      this.#spareOrder = new Int32Array(ranked);
-    }
     if (ranked < count) {
-      this.#select(order, totals, count, { ranked, salt: rng.below(2 ** 32) | 0 });
+      selectBest(order, totals, count, { ranked, salt: rng.below(2 ** 32) | 0 });
       return;
+    }
+    if (this.#keys.length < count) {
+      this.#keys = new Float64Array(count);
+      this.#spareKeys = new Float64Array(count);
+      this.#spareOrder = new Int32Array(count);
     }
     shuffledIndexes(order, count, rng);
     for (let i = 0; i < count; i++) this.#keys[i] = totals[order[i] as number] as number;
@@ -60,36 +58,40 @@ export class TotalOrder {
     }
     if (fromOrder !== order) order.set(fromOrder.subarray(0, count));
   }
+}
 
-  /** Keeps the best so far sorted; most candidates lose against the last of them and cost one comparison. */
-  #select(
-    order: Int32Array,
-    totals: Float64Array,
-    count: number,
-    { ranked, salt }: { readonly ranked: number; readonly salt: number },
-  ): void {
-    const keys = this.#keys;
-    const lots = this.#lots;
-    let kept = 0;
-    for (let i = 0; i < count; i++) {
-      const total = totals[i] as number;
-      if (kept === ranked && total < (keys[kept - 1] as number)) continue;
-      const lot = lotOf(i, salt);
-      if (kept < ranked) kept++;
-      else if (total === keys[kept - 1] && lot > (lots[kept - 1] as number)) continue;
-      let at = kept - 1;
-      for (; at > 0; at--) {
-        const key = keys[at - 1] as number;
-        if (key > total || (key === total && (lots[at - 1] as number) < lot)) break;
-        keys[at] = key;
-        lots[at] = lots[at - 1] as number;
-        order[at] = order[at - 1] as number;
-      }
-      keys[at] = total;
-      lots[at] = lot;
-      order[at] = i;
+/** Keeps the best so far sorted; most candidates lose against the last of them and cost one comparison. */
+function selectBest(
+  order: Int32Array,
+  totals: Float64Array,
+  count: number,
+  { ranked, salt }: { readonly ranked: number; readonly salt: number },
+): void {
+  let kept = 0;
+  let worst = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < count; i++) {
+    const total = totals[i] as number;
+    if (kept === ranked) {
+      if (total < worst) continue;
+      if (total === worst && isDrawnBefore(order[kept - 1] as number, i, salt)) continue;
+    } else {
+      kept++;
     }
+    let at = kept - 1;
+    for (; at > 0; at--) {
+      const before = order[at - 1] as number;
+      const beforeTotal = totals[before] as number;
+      if (beforeTotal > total) break;
+      if (beforeTotal === total && isDrawnBefore(before, i, salt)) break;
+      order[at] = before;
+    }
+    order[at] = i;
+    worst = totals[order[kept - 1] as number] as number;
   }
+}
+
+function isDrawnBefore(left: number, right: number, salt: number): boolean {
+  return lotOf(left, salt) < lotOf(right, salt);
 }
 
 /**

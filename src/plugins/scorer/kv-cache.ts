@@ -88,8 +88,9 @@ function everyoneReports(candidates: Candidates, kvBlocks: KvBlockView): boolean
 
 function scoreByUsage(cycle: Cycle, candidates: Candidates, scores: Float64Array): void {
   const usage = cycle.column(kvCacheUsage);
-  for (let i = 0; i < candidates.count; i++) {
-    const used = usage[candidates.slots[i] as number] as number;
+  const { count, slots } = candidates;
+  for (let i = 0; i < count; i++) {
+    const used = usage[slots[i] as number] as number;
     scores[i] = Number.isNaN(used) ? UNKNOWN_SCORE : 1 - used;
   }
 }

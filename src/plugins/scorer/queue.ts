@@ -4,7 +4,7 @@ import {
   waitingQueueDepth,
 } from "../../endpoints/numeric-attribute.ts";
 import { definePlugin, noParams, type PluginDefinition } from "../../plugin/define-plugin.ts";
-import { knownRange, lowerIsBetter } from "../../plugin/score-scale.ts";
+import { scoreLowerIsBetter } from "../../plugin/score-scale.ts";
 
 /** Prefers short waiting queues, min-max scaled within the candidates; unknown endpoints score 0.5. */
 export const queueScorer: PluginDefinition = fewestScorer("queue-scorer", waitingQueueDepth);
@@ -24,11 +24,7 @@ function fewestScorer(type: string, attribute: NumericAttribute): PluginDefiniti
     params: noParams,
     create: () => ({
       score(cycle, candidates, scores) {
-        const counts = cycle.column(attribute);
-        const range = knownRange(counts, candidates);
-        for (let i = 0; i < candidates.count; i++) {
-          scores[i] = lowerIsBetter(counts[candidates.slots[i] as number] as number, range);
-        }
+        scoreLowerIsBetter(cycle.column(attribute), candidates, scores);
       },
     }),
   });
