@@ -2,7 +2,7 @@ import { invariant } from "../core/invariant.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
 import type { ProfileOutcome } from "../plugin/cycle.ts";
 import type { PlanEditor } from "../plugin/plugin-instance.ts";
-import { RANKED_OF_MANY } from "../plugin/ranked-count.ts";
+import { RANKED_MAX } from "../plugin/ranked-count.ts";
 import type { SpanEdit } from "../request/span-edit.ts";
 import {
   type DispatchPlan,
@@ -53,7 +53,7 @@ export class PlanDraft implements PlanEditor {
       id: endpoints.id(slot),
       address: endpoints.address(slot),
     });
-    const kept = Math.max(RANKED_OF_MANY, this.#advertised);
+    const kept = Math.max(RANKED_MAX, this.#advertised);
     return {
       primary: this.primary.slice(0, kept).map((slot) => this.#atPort(toTarget(slot))),
       advertised: this.#advertised,

@@ -33,7 +33,7 @@ export interface Candidates {
 export type ProfileOutcome =
   | {
       readonly kind: "picked";
-      /** Slots of the survivors, best first: of up to 128 all, of more the best 32 or all advertised. */
+      /** Slots of the survivors, best first: the best 32, or as many as are advertised. */
       readonly slots: readonly number[];
       /** How many of them `epp` advertises; at least 1. */
       readonly advertised: number;

@@ -84,9 +84,8 @@ export interface PluginInstance {
   /** Writes a score 0..1 for each candidate; a throw counts as 0 for all. */
   score?(cycle: Cycle, candidates: Candidates, scores: Float64Array): void;
   /**
-   * Writes candidate indexes to `order`, best first, and returns how many `epp` advertises. Up to 128
-   * candidates are ranked to the last, of more the best 32 or as many as are advertised (`rankedCount`);
-   * what stands behind them is not read. A throw fails the profile.
+   * Writes candidate indexes to `order`, best first, and returns how many `epp` advertises. The best
+   * 32, or as many as are advertised, are ranked (`rankedCount`); what stands behind them is not read. A throw fails the profile.
    */
   pick?(cycle: Cycle, candidates: Candidates, totals: Float64Array, order: Int32Array): number;
   /**

@@ -3,8 +3,8 @@ import { rankedCount } from "./ranked-count.ts";
 import { shuffledIndexes } from "./shuffle.ts";
 
 /**
- * Orders candidates by total, highest first, equal totals by lot. All of them where all are ranked: shuffled
- * and sorted stably; of more the best are gone for in one pass. Its buffers are reused by every call.
+ * Ranks candidates by total, highest first, equal totals by lot. Few are shuffled and sorted stably, of more
+ * the best are selected in one pass. Its buffers are reused by every call.
  */
 export class TotalOrder {
   #keys = new Float64Array(0);

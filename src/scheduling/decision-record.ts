@@ -12,7 +12,7 @@ import {
   scrapedWaitingQueueDepth,
   waitingQueueDepth,
 } from "../endpoints/numeric-attribute.ts";
-import { RANKED_ALL_MAX, RANKED_OF_MANY } from "../plugin/ranked-count.ts";
+import { RANKED_MAX } from "../plugin/ranked-count.ts";
 import type {
   CandidateFate,
   CandidateMetrics,
@@ -24,6 +24,9 @@ import type {
 } from "./decision.ts";
 import { type ProfileRun, SURVIVED } from "./profile-run.ts";
 import type { SchedulingProfile } from "./scheduling-profile.ts";
+
+/** Candidates that a decision lists in full; of more it lists the ranked ones, 32 at most. */
+const LISTED_MAX = 128;
 
 /** Columns kept for each candidate, in this order, before its total, rank, filter and scores. */
 const METRICS: readonly NumericAttribute[] = [
@@ -40,12 +43,14 @@ const RANK = TOTAL + 1;
 const FILTER = TOTAL + 2;
 const SCORES = TOTAL + 3;
 
-const FIRST_TO_LAST = Int32Array.from({ length: RANKED_ALL_MAX }, (_, index) => index);
+const FIRST_TO_LAST = Int32Array.from({ length: LISTED_MAX }, (_, index) => index);
 const NOBODY: readonly OmittedCandidates[] = [];
 
 interface StoredProfile {
   profile: SchedulingProfile;
   listedCount: number;
+  /** 0 for a run that failed: then nobody has a rank. */
+  survivorCount: number;
   /** SCORES + scorers columns of `listedCount` numbers. */
   numbers: Float64Array;
   endpoints: (EndpointId | undefined)[];
@@ -86,11 +91,12 @@ export class DecisionRecord {
 
   /** Copies what a profile's run saw; call after each run and before the table changes. */
   addRun(run: ProfileRun, endpoints: EndpointTable): void {
-    const isLarge = run.candidateCount > RANKED_ALL_MAX;
+    const isLarge = run.candidateCount > LISTED_MAX;
     const listed = isLarge ? run.order : FIRST_TO_LAST;
-    const count = isLarge ? Math.min(RANKED_OF_MANY, run.survivorCount) : run.candidateCount;
+    const count = isLarge ? Math.min(RANKED_MAX, run.rankedCount) : run.candidateCount;
     const stored = this.#storeFor(run.profile, count);
     const { numbers } = stored;
+    stored.survivorCount = run.survivorCount;
     for (let metric = 0; metric < METRICS.length; metric++) {
       const column = endpoints.column(METRICS[metric] as NumericAttribute);
       for (let row = 0; row < count; row++) {
@@ -105,7 +111,7 @@ export class DecisionRecord {
       copyListed(numbers, (SCORES + scorer) * count, scores, listed, count);
     }
     numbers.fill(0, RANK * count, (RANK + 1) * count);
-    for (let rank = 0; rank < Math.min(run.survivorCount, count); rank++) {
+    for (let rank = 0; rank < Math.min(run.rankedCount, count); rank++) {
       const row = isLarge ? rank : (run.order[rank] as number);
       numbers[RANK * count + row] = rank + 1;
     }
@@ -165,6 +171,7 @@ export class DecisionRecord {
     const fresh: StoredProfile = {
       profile,
       listedCount: count,
+      survivorCount: 0,
       numbers: new Float64Array(numbers),
       endpoints: [],
       reasons: [],
@@ -206,8 +213,9 @@ function countOmitted(run: ProfileRun, listedCount: number): readonly OmittedCan
 
 function readProfile(stored: StoredProfile, atMs: number): ProfileDecision {
   const { profile } = stored;
-  const candidates = Array.from({ length: stored.listedCount }, (_, row) =>
-    readCandidate(stored, row, atMs),
+  const ranks = readRanks(stored);
+  const candidates = Array.from(ranks, (rank, row) =>
+    readCandidate(stored, row, { atMs, rank: rank === 0 ? null : rank }),
   );
   const first = candidates.find((candidate) => candidate.rank === 1);
   const second = candidates.find((candidate) => candidate.rank === 2);
@@ -223,12 +231,32 @@ function readProfile(stored: StoredProfile, atMs: number): ProfileDecision {
   };
 }
 
-function readCandidate(stored: StoredProfile, row: number, atMs: number): CandidateFate {
+/** Ranks by row, 0 for none. The picker ranked the best; behind them the others stand by their totals. */
+function readRanks({ numbers, listedCount, survivorCount }: StoredProfile): Float64Array {
+  const column = (at: number): Float64Array =>
+    numbers.subarray(at * listedCount, (at + 1) * listedCount);
+  const [totals, ranks, filters] = [column(TOTAL), column(RANK).slice(), column(FILTER)];
+  if (survivorCount === 0) return ranks;
+  const unranked = FIRST_TO_LAST.subarray(0, listedCount).filter(
+    (row) => ranks[row] === 0 && filters[row] === SURVIVED,
+  );
+  unranked.sort((left, right) => (totals[right] as number) - (totals[left] as number));
+  const rankedCount = ranks.reduce((highest, rank) => Math.max(highest, rank), 0);
+  unranked.forEach((row, at) => {
+    ranks[row] = rankedCount + 1 + at;
+  });
+  return ranks;
+}
+
+function readCandidate(
+  stored: StoredProfile,
+  row: number,
+  { atMs, rank }: { readonly atMs: number; readonly rank: number | null },
+): CandidateFate {
   const { profile, numbers, listedCount } = stored;
   const numberIn = (column: number): number => numbers[column * listedCount + row] as number;
   const filterIndex = numberIn(FILTER);
   const isRejected = filterIndex !== SURVIVED;
-  const rank = numberIn(RANK);
   return {
     endpoint: stored.endpoints[row] as EndpointId,
     rejectedBy: isRejected ? (profile.filters[filterIndex]?.name ?? null) : null,
@@ -240,7 +268,7 @@ function readCandidate(stored: StoredProfile, row: number, atMs: number): Candid
           return { raw, weighted: raw * weight };
         }),
     total: isRejected ? null : numberIn(TOTAL),
-    rank: rank === 0 ? null : rank,
+    rank,
     metrics: readMetrics(
       METRICS.map((_, metric) => numberIn(metric)),
       atMs,

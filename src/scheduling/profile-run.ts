@@ -15,8 +15,9 @@ export class ProfileRun {
   /** Raw scores, one column for each scorer. */
   readonly scores: Float64Array[];
   totals: Float64Array = new Float64Array(0);
-  /** Survivors' original indexes, best first. */
+  /** Ranked survivors' original indexes, best first. */
   order: Int32Array = new Int32Array(0);
+  rankedCount = 0;
   survivorCount = 0;
 
   constructor(profile: SchedulingProfile) {
@@ -30,6 +31,7 @@ export class ProfileRun {
     this.slots.set(slots.subarray(0, count));
     this.candidateCount = count;
     this.survivorCount = 0;
+    this.rankedCount = 0;
     this.rejectedBy.fill(SURVIVED, 0, count);
   }
 

@@ -134,6 +134,7 @@ export class ProfileRunner {
     const ranked = rankedCount(candidates.count, advertised);
     if (!this.#isRanked(ranked, candidates.count)) return { kind: "failed", plugin: picker.name };
     run.survivorCount = candidates.count;
+    run.rankedCount = ranked;
     const picked = new Array<number>(ranked);
     for (let rank = 0; rank < ranked; rank++) {
       const index = order[rank] as number;
