@@ -67,10 +67,12 @@ function selectBest(
   count: number,
   { ranked, salt }: { readonly ranked: number; readonly salt: number },
 ): void {
+  const lowest = lowerBound(totals, count, ranked);
   let kept = 0;
-  let worst = Number.NEGATIVE_INFINITY;
+  let worst = lowest;
   for (let i = 0; i < count; i++) {
     const total = totals[i] as number;
+    if (total < lowest) continue;
     if (kept === ranked) {
       if (total < worst) continue;
       if (total === worst && isDrawnBefore(order[kept - 1] as number, i, salt)) continue;
@@ -88,6 +90,21 @@ function selectBest(
     order[at] = i;
     worst = totals[order[kept - 1] as number] as number;
   }
+}
+
+/** The least of the highest totals of `ranked` stretches: as many candidates reach it, so no other is needed. */
+function lowerBound(totals: Float64Array, count: number, ranked: number): number {
+  const stretch = Math.floor(count / ranked);
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let start = 0; start < ranked * stretch; start += stretch) {
+    let highest = totals[start] as number;
+    for (let i = start + 1; i < start + stretch; i++) {
+      const total = totals[i] as number;
+      if (total > highest) highest = total;
+    }
+    if (highest < lowest) lowest = highest;
+  }
+  return lowest;
 }
 
 function isDrawnBefore(left: number, right: number, salt: number): boolean {

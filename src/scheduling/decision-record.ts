@@ -73,6 +73,7 @@ export class DecisionRecord {
   outcome: Outcome | undefined;
   readonly #profiles: StoredProfile[] = [];
   #profileCount = 0;
+  #sizeBytes = 0;
 
   begin(number: number, atMs: number, request: RequestFacts): void {
     this.number = number;
@@ -125,14 +126,13 @@ export class DecisionRecord {
 
   /** Bytes of the numbers kept. */
   get sizeBytes(): number {
-    let bytes = 0;
-    for (const { numbers } of this.#profiles) bytes += numbers.byteLength;
-    return bytes;
+    return this.#sizeBytes;
   }
 
   /** Drops the memory of a row that a full ring gives up. */
   clear(): void {
     this.#profiles.length = 0;
+    this.#sizeBytes = 0;
     this.#profileCount = 0;
     this.request = undefined;
   }
@@ -177,6 +177,7 @@ export class DecisionRecord {
       reasons: [],
       omitted: [],
     };
+    this.#sizeBytes += fresh.numbers.byteLength - (known?.numbers.byteLength ?? 0);
     this.#profiles[index] = fresh;
     return fresh;
   }

@@ -165,7 +165,7 @@ function addWeighted(
 ): void {
   for (let i = 0; i < count; i++) {
     let score = scores[i] as number;
-    if (!(score > 0 && score <= 1)) {
+    if (!(score >= 0 && score <= 1)) {
       score = score > 1 ? 1 : 0;
       scores[i] = score;
     }

@@ -1,9 +1,9 @@
-// Times whole decisions and the prefix index alone with every LRU full:
+// Times whole decisions, their parts and the prefix index alone with every LRU full:
 //   node --expose-gc test/bench/decision.ts [decisions] [endpoints…]
 import process from "node:process";
 import { invariant } from "../../src/core/invariant.ts";
 import { noLog } from "../../src/core/log.ts";
-import { noMeter } from "../../src/core/meter.ts";
+import type { Meter } from "../../src/core/meter.ts";
 import { SeededRng } from "../../src/core/rng.ts";
 import { RadixBlockIndex } from "../../src/endpoints/radix-block-index.ts";
 import type { InferenceRequest } from "../../src/request/inference-request.ts";
@@ -60,7 +60,8 @@ function freshRequest(): InferenceRequest {
 }
 
 function measureDecisions(endpoints: number): void {
-  const tested = filledPool(endpoints);
+  const parts = new PartTimes();
+  const tested = filledPool(endpoints, parts);
   const { core } = tested;
   const timesUs = new Float64Array(decisions);
   for (let i = -decisions / 4; i < decisions; i++) {
@@ -69,23 +70,60 @@ function measureDecisions(endpoints: number): void {
     const admission = core.arrive(request, i);
     const elapsedMs = performance.now() - startMs;
     if (i >= 0) timesUs[i] = 1000 * elapsedMs;
+    else parts.clear();
     invariant(admission.kind === "decided", "every request finds an endpoint");
     core.end(admission.decision, "completed", completed, i);
   }
   const budgetUs = endpoints > 100 ? 12 : 6;
   report(`${endpoints} endpoints, whole decision`, timesUs, budgetUs);
+  parts.print(timesUs);
   reportIndex(endpoints, core.graph.indexes()[0]?.sizeBytes ?? 0);
 }
 
+/** Medians of what the core's own instrument times, one call in 64. */
+class PartTimes implements Meter {
+  readonly #timesUs = new Map<string, number[]>();
+
+  count(): void {}
+
+  observe(name: string, labels: Readonly<Record<string, string>>, ms: number): void {
+    if (name !== "plugin-ms") return;
+    const part = `${labels["extension_point"]} ${labels["plugin_type"]}`;
+    const times = this.#timesUs.get(part) ?? [];
+    times.push(1000 * ms);
+    this.#timesUs.set(part, times);
+  }
+
+  clear(): void {
+    this.#timesUs.clear();
+  }
+
+  /** The handler's time holds those of scorers and picker; the rest is trace, charge and plan. */
+  print(wholeUs: Float64Array): void {
+    let outsideUs = median(wholeUs);
+    for (const [part, timesUs] of this.#timesUs) {
+      const us = median(Float64Array.from(timesUs));
+      console.log(`  ${part}: p50 ${us.toFixed(2)} us`);
+      if (!/^(score|pick) /.test(part)) outsideUs -= us;
+    }
+    console.log(`  trace, charge and plan: p50 ${outsideUs.toFixed(2)} us`);
+  }
+}
+
+function median(values: Float64Array): number {
+  return values.toSorted()[values.length >>> 1] ?? Number.NaN;
+}
+
 /** A pool whose endpoints were sent prompts until no index had room. */
-function filledPool(endpoints: number): TestPool {
+function filledPool(endpoints: number, meter: Meter): TestPool {
   const prefix = {
     blockBytes: BLOCK_BYTES,
     maxPrefixBlocksToMatch: PROMPT_BLOCKS,
     lruCapacityPerServer: BLOCKS_PER_ENDPOINT,
   };
   const tested = poolWith({
-    meter: noMeter,
+    meter,
+    stopwatch: { nowMs: () => performance.now() },
     log: noLog,
     decisionCapacity: 4096,
     decisionBytesMax: 64 << 20,
