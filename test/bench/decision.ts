@@ -11,6 +11,7 @@ import { BytesPrompt } from "../../src/request/prompt.ts";
 import { blockHasher } from "../fixtures/block-hasher.ts";
 import { completed, poolWith, type TestPool } from "../fixtures/pool-core.ts";
 import { requestWith } from "../fixtures/request-with.ts";
+import { PartTimes } from "./part-times.ts";
 
 const BLOCK_BYTES = 64;
 const PROMPT_BLOCKS = 256;
@@ -78,40 +79,6 @@ function measureDecisions(endpoints: number): void {
   report(`${endpoints} endpoints, whole decision`, timesUs, budgetUs);
   parts.print(timesUs);
   reportIndex(endpoints, core.graph.indexes()[0]?.sizeBytes ?? 0);
-}
-
-/** Medians of what the core's own instrument times, one call in 64. */
-class PartTimes implements Meter {
-  readonly #timesUs = new Map<string, number[]>();
-
-  count(): void {}
-
-  observe(name: string, labels: Readonly<Record<string, string>>, ms: number): void {
-    if (name !== "plugin-ms") return;
-    const part = `${labels["extension_point"]} ${labels["plugin_type"]}`;
-    const times = this.#timesUs.get(part) ?? [];
-    times.push(1000 * ms);
-    this.#timesUs.set(part, times);
-  }
-
-  clear(): void {
-    this.#timesUs.clear();
-  }
-
-  /** The handler's time holds those of scorers and picker; the rest is trace, charge and plan. */
-  print(wholeUs: Float64Array): void {
-    let outsideUs = median(wholeUs);
-    for (const [part, timesUs] of this.#timesUs) {
-      const us = median(Float64Array.from(timesUs));
-      console.log(`  ${part}: p50 ${us.toFixed(2)} us`);
-      if (!/^(score|pick) /.test(part)) outsideUs -= us;
-    }
-    console.log(`  trace, charge and plan: p50 ${outsideUs.toFixed(2)} us`);
-  }
-}
-
-function median(values: Float64Array): number {
-  return values.toSorted()[values.length >>> 1] ?? Number.NaN;
 }
 
 /** A pool whose endpoints were sent prompts until no index had room. */
