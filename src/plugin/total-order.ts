@@ -67,18 +67,14 @@ function selectBest(
   count: number,
   { ranked, salt }: { readonly ranked: number; readonly salt: number },
 ): void {
-  const lowest = lowerBound(totals, count, ranked);
   let kept = 0;
-  let worst = lowest;
+  let worst = lowerBound(totals, count, ranked);
   for (let i = 0; i < count; i++) {
     const total = totals[i] as number;
-    if (total < lowest) continue;
-    if (kept === ranked) {
-      if (total < worst) continue;
-      if (total === worst && isDrawnBefore(order[kept - 1] as number, i, salt)) continue;
-    } else {
-      kept++;
-    }
+    if (total < worst) continue;
+    const isFull = kept === ranked;
+    if (isFull && total === worst && isDrawnBefore(order[kept - 1] as number, i, salt)) continue;
+    if (!isFull) kept++;
     let at = kept - 1;
     for (; at > 0; at--) {
       const before = order[at - 1] as number;
@@ -88,7 +84,7 @@ function selectBest(
       order[at] = before;
     }
     order[at] = i;
-    worst = totals[order[kept - 1] as number] as number;
+    if (kept === ranked) worst = totals[order[kept - 1] as number] as number;
   }
 }
 
