@@ -52,6 +52,8 @@ test("kv-event-frame: garbled frames never throw, and give only whole blocks", (
       if (frame.kind === "malformed") return;
       for (const found of frame.events) {
         if (found.kind !== "stored") continue;
+        // Blocks that are known already may come without their tokens.
+        if (found.medium === "CPU" && found.tokenIds.length === 0) continue;
         assert.equal(found.tokenIds.length, found.blockHashes.length * found.blockTokens);
         assert.ok(found.blockHashes.length > 0 || found.tokenIds.length === 0);
       }
