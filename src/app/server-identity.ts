@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../core/config-error.ts";
 import type { Log } from "../core/log.ts";
-import type { TlsIdentity } from "../front/extproc/grpc-server.ts";
+import type { TlsIdentity } from "../front/extproc/h2/h2-server.ts";
 import { selfSignedCertificate } from "./self-signed-certificate.ts";
 
 /** A server's certificate and where it is from. */

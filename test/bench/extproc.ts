@@ -7,7 +7,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { ProcessingRequestSchema } from "../../src/front/extproc/gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
-import { FrameReader, frameOf } from "../../src/front/extproc/grpc-frames.ts";
+import { frameOf, MessageReader } from "../../src/front/extproc/grpc-frames.ts";
 import { PROCESS_PATH } from "../../src/front/extproc/processor-service.ts";
 
 const [exchanges = 20_000, concurrency = 64, rounds = 3] = process.argv.slice(2).map(Number);
@@ -101,10 +101,10 @@ class Side {
         "content-type": "application/grpc",
         te: "trailers",
       });
-      const reader = new FrameReader(1 << 20);
       let replyCount = 0;
+      const reader = new MessageReader(1 << 20, () => replyCount++);
       stream.on("data", (chunk: Buffer) => {
-        reader.push(chunk, () => replyCount++);
+        reader.push(chunk);
         if (replyCount === 2 && !stream.writableEnded) stream.end(answered);
       });
       stream.on("error", reject);

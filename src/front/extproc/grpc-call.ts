@@ -1,6 +1,8 @@
-import { constants, type ServerHttp2Stream } from "node:http2";
-import { FrameReader } from "./grpc-frames.ts";
+import { MessageReader } from "./grpc-frames.ts";
 import { GRPC_STATUS, GrpcFault, type GrpcStatus } from "./grpc-status.ts";
+import { H2_ERROR } from "./h2/h2-protocol.ts";
+import type { H2Stream, StreamListener } from "./h2/h2-stream.ts";
+import { headerBlock } from "./h2/hpack-encoder.ts";
 
 /** What a method does with a call; `closed` comes last, exactly once, however the call ends. */
 export interface GrpcCallHandler {
@@ -19,67 +21,70 @@ export type GrpcMethod = (call: GrpcCall) => GrpcCallHandler;
 /** Wall milliseconds that a client has to close its half of a call that ended. */
 const LINGER_MS = 1000;
 
-const UNIMPLEMENTED: GrpcCallHandler = {
-  message: () => undefined,
-  halfClosed: () => undefined,
-  drained: () => undefined,
-  closed: () => undefined,
-};
-
 /** One call on one HTTP/2 stream: messages in, frames and a status out. */
-export class GrpcCall {
-  readonly #stream: ServerHttp2Stream;
-  readonly #fail: (error: unknown) => void;
-  #handler: GrpcCallHandler = UNIMPLEMENTED;
+export class GrpcCall implements StreamListener {
+  readonly #stream: H2Stream;
+  readonly #ports: { over(): void; failed(error: unknown): void };
+  #handler: GrpcCallHandler | undefined;
+  #reader: MessageReader | undefined;
   #isEnded = false;
   #hasHead = false;
+  #timer: NodeJS.Timeout | undefined;
 
-  /** `fail` is told of a handler's own faults; the call ends with INTERNAL. */
-  constructor(stream: ServerHttp2Stream, fail: (error: unknown) => void) {
+  /**
+   * `failed` is told of a handler's own faults, and the call ends with INTERNAL; `over` is called when a
+   * call that was served has ended.
+   */
+  constructor(stream: H2Stream, ports: { over(): void; failed(error: unknown): void }) {
     this.#stream = stream;
-    this.#fail = fail;
-    // A reset is no fault of the program; `close` follows and tells the handler.
-    stream.on("error", () => undefined);
+    this.#ports = ports;
   }
 
   /** Whether something can still be sent. */
   get isOpen(): boolean {
-    return !this.#isEnded && !this.#stream.closed && !this.#stream.destroyed;
+    return !this.#isEnded && this.#stream.isWritable;
   }
 
   /** Hands the call to a method. */
   serve(method: GrpcMethod, messageBytesMax: number): void {
-    const stream = this.#stream;
-    const reader = new FrameReader(messageBytesMax);
-    const take = (message: Buffer): void => {
-      if (this.isOpen) this.#handler.message(message);
-    };
-    this.#handler = method(this);
-    stream.on("data", (chunk: Buffer) => {
-      if (!this.isOpen) return;
-      // The answers to messages that came together leave together.
-      stream.cork();
-      this.#guard(() => reader.push(chunk, take));
-      stream.uncork();
+    this.#reader = new MessageReader(messageBytesMax, (message) => {
+      if (this.isOpen) this.#handler?.message(message);
     });
-    stream.on("end", () => {
-      if (!this.isOpen) return;
-      if (reader.isInMessage) this.end(GRPC_STATUS.invalidArgument, "the last message is cut off");
-      else this.#guard(() => this.#handler.halfClosed());
+    this.#guard(() => {
+      this.#handler = method(this);
     });
-    stream.on("drain", () => {
-      if (this.isOpen) this.#guard(() => this.#handler.drained());
-    });
-    stream.once("close", () => {
-      this.#isEnded = true;
-      this.#guard(() => this.#handler.closed());
-    });
+  }
+
+  data(bytes: Buffer): void {
+    if (this.isOpen) this.#guard(() => this.#reader?.push(bytes));
+  }
+
+  ended(): void {
+    if (!this.isOpen) return;
+    if (this.#reader?.isInMessage === true) {
+      this.end(GRPC_STATUS.invalidArgument, "the last message is cut off");
+    } else this.#guard(() => this.#handler?.halfClosed());
+  }
+
+  drained(): void {
+    if (this.isOpen) this.#guard(() => this.#handler?.drained());
+  }
+
+  closed(): void {
+    this.#isEnded = true;
+    clearTimeout(this.#timer);
+    if (this.#reader === undefined) return;
+    this.#guard(() => this.#handler?.closed());
+    this.#ports.over();
   }
 
   /** Sends frames; false when the client is slower: send no more until `drained`. */
   send(frames: Uint8Array): boolean {
     if (!this.isOpen) return true;
-    this.#sendHead();
+    if (!this.#hasHead) {
+      this.#hasHead = true;
+      this.#stream.respond(HEAD, false);
+    }
     return this.#stream.write(frames);
   }
 
@@ -88,38 +93,20 @@ export class GrpcCall {
     if (!this.isOpen) return;
     this.#isEnded = true;
     const stream = this.#stream;
-    const trailers = {
-      "grpc-status": String(status),
-      // gRPC: percent-encoded, so that any text is a header value.
-      ...(message === "" ? {} : { "grpc-message": encodeURIComponent(message) }),
-    };
-    if (!this.#hasHead) {
-      stream.respond({ ...HEAD, ...trailers }, { endStream: true });
-    } else {
-      stream.once("wantTrailers", () => stream.sendTrailers(trailers));
-      stream.end();
-    }
-    // Without a reader the client's half would keep the stream open.
-    stream.resume();
-    if (stream.readableEnded) return;
+    if (this.#hasHead) stream.end(trailersOf(status, message));
+    else stream.respond(Buffer.concat([HEAD, trailersOf(status, message)]), true);
+    if (stream.isRemoteOver) return;
     // Clients close their half once they read the status; a reset at once could overtake it.
-    const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), LINGER_MS);
-    stream.once("close", () => clearTimeout(timer));
+    this.#timer = setTimeout(() => stream.reset(H2_ERROR.none), LINGER_MS);
   }
 
-  /** Reads no further messages until `resume`; those that came with the last read are still handed out. */
+  /** The client is given no more room until `resume`; messages for which it has room are still handed out. */
   pause(): void {
     this.#stream.pause();
   }
 
   resume(): void {
     this.#stream.resume();
-  }
-
-  #sendHead(): void {
-    if (this.#hasHead) return;
-    this.#hasHead = true;
-    this.#stream.respond(HEAD, { waitForTrailers: true });
   }
 
   #guard(work: () => void): void {
@@ -130,10 +117,24 @@ export class GrpcCall {
         this.end(error.status, error.message);
         return;
       }
-      this.#fail(error);
+      this.#ports.failed(error);
       this.end(GRPC_STATUS.internal, "the picker failed on this call; its log says why");
     }
   }
 }
 
-const HEAD = { ":status": 200, "content-type": "application/grpc" };
+const HEAD = headerBlock([
+  [":status", "200"],
+  ["content-type", "application/grpc"],
+]);
+
+const OK_TRAILERS = headerBlock([["grpc-status", String(GRPC_STATUS.ok)]]);
+
+function trailersOf(status: GrpcStatus, message: string): Buffer {
+  if (status === GRPC_STATUS.ok && message === "") return OK_TRAILERS;
+  return headerBlock([
+    ["grpc-status", String(status)],
+    // gRPC: percent-encoded, so that any text is a header value.
+    ["grpc-message", encodeURIComponent(message)],
+  ]);
+}

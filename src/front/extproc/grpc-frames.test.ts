@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { FRAME_HEAD_BYTES, FrameReader, frameOf } from "./grpc-frames.ts";
+import { FRAME_HEAD_BYTES, frameOf, MessageReader } from "./grpc-frames.ts";
 import { GRPC_STATUS, GrpcFault } from "./grpc-status.ts";
 
 test("grpc-frames: messages come out as they went in, however the bytes are cut", () => {
@@ -12,11 +12,11 @@ test("grpc-frames: messages come out as they went in, however the bytes are cut"
       fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1 }),
       (sent, cuts) => {
         const bytes = Buffer.concat(sent.map(frameOf));
-        const reader = new FrameReader(40);
         const got: Uint8Array[] = [];
+        const reader = new MessageReader(40, (message) => got.push(Uint8Array.from(message)));
         for (let at = 0, i = 0; at < bytes.length; i++) {
           const to = at + (cuts[i % cuts.length] as number);
-          reader.push(bytes.subarray(at, to), (message) => got.push(Uint8Array.from(message)));
+          reader.push(bytes.subarray(at, to));
           at = to;
         }
         assert.deepEqual(got, sent);
@@ -33,14 +33,14 @@ const FAULTS: readonly (readonly [name: string, head: readonly number[], status:
 ];
 for (const [name, head, status] of FAULTS) {
   test(`grpc-frames: a message ${name} is refused by its head`, () => {
-    const reader = new FrameReader(40);
-    const push = (): void => reader.push(Buffer.from(head), () => assert.fail("a message"));
+    const reader = new MessageReader(40, () => assert.fail("a message"));
+    const push = (): void => reader.push(Buffer.from(head));
     assert.throws(push, (error) => error instanceof GrpcFault && error.status === status);
   });
 }
 
 test("grpc-frames: a message that has begun is told", () => {
-  const reader = new FrameReader(40);
-  reader.push(frameOf(Buffer.from("abc")).subarray(0, FRAME_HEAD_BYTES + 1), () => assert.fail());
+  const reader = new MessageReader(40, () => assert.fail("a message"));
+  reader.push(frameOf(Buffer.from("abc")).subarray(0, FRAME_HEAD_BYTES + 1));
   assert.equal(reader.isInMessage, true);
 });

@@ -18,15 +18,18 @@ export function writeFrameHead(frame: Buffer, messageBytes: number): void {
 }
 
 /** Cuts the bytes of a stream into messages. */
-export class FrameReader {
+export class MessageReader {
   readonly #messageBytesMax: number;
+  readonly #take: (message: Buffer) => void;
   #parts: Buffer[] = [];
   #heldBytes = 0;
   /** Bytes that the next frame needs, its head included; the head alone while that is not known. */
   #neededBytes = FRAME_HEAD_BYTES;
 
-  constructor(messageBytesMax: number) {
+  /** `take` gets each message; its bytes are the taker's to keep. */
+  constructor(messageBytesMax: number, take: (message: Buffer) => void) {
     this.#messageBytesMax = messageBytesMax;
+    this.#take = take;
   }
 
   /** Whether a message has begun and not ended. */
@@ -35,35 +38,42 @@ export class FrameReader {
   }
 
   /** Hands out every message that the chunk completes; throws GrpcFault for one that cannot be read. */
-  push(chunk: Buffer, take: (message: Buffer) => void): void {
-    if (this.#heldBytes > 0) {
-      this.#parts.push(chunk);
-      this.#heldBytes += chunk.length;
-      if (this.#heldBytes < this.#neededBytes) return;
+  push(chunk: Buffer): void {
+    const rest = this.#heldBytes > 0 ? this.#joined(chunk) : chunk;
+    if (rest === undefined) return;
+    let at = 0;
+    while (rest.length - at >= FRAME_HEAD_BYTES) {
+      const end = at + FRAME_HEAD_BYTES + this.#messageBytes(rest, at);
+      if (rest.length < end) {
+        this.#neededBytes = end - at;
+        break;
+      }
+      const from = at + FRAME_HEAD_BYTES;
+      at = end;
+      this.#take(rest.subarray(from, end));
     }
-    let rest = this.#heldBytes > 0 ? Buffer.concat(this.#parts) : chunk;
+    if (at === rest.length) return;
+    this.#parts = [rest.subarray(at)];
+    this.#heldBytes = rest.length - at;
+  }
+
+  /** What is held with the chunk; undefined, and the chunk is held too, while the next frame is not whole. */
+  #joined(chunk: Buffer): Buffer | undefined {
+    this.#parts.push(chunk);
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes < this.#neededBytes) return undefined;
+    const joined = Buffer.concat(this.#parts);
     this.#parts = [];
     this.#heldBytes = 0;
     this.#neededBytes = FRAME_HEAD_BYTES;
-    while (rest.length >= FRAME_HEAD_BYTES) {
-      const end = FRAME_HEAD_BYTES + this.#messageBytes(rest);
-      if (rest.length < end) {
-        this.#neededBytes = end;
-        break;
-      }
-      take(rest.subarray(FRAME_HEAD_BYTES, end));
-      rest = rest.subarray(end);
-    }
-    if (rest.length === 0) return;
-    this.#parts = [rest];
-    this.#heldBytes = rest.length;
+    return joined;
   }
 
-  #messageBytes(frame: Buffer): number {
-    if (frame[0] !== 0) {
+  #messageBytes(frames: Buffer, at: number): number {
+    if (frames[at] !== 0) {
       throw new GrpcFault(GRPC_STATUS.unimplemented, "compressed messages are not supported");
     }
-    const messageBytes = frame.readUInt32BE(1);
+    const messageBytes = frames.readUInt32BE(at + 1);
     if (messageBytes <= this.#messageBytesMax) return messageBytes;
     const message = `a message is ${messageBytes} bytes; the limit is ${this.#messageBytesMax}`;
     throw new GrpcFault(GRPC_STATUS.resourceExhausted, message);

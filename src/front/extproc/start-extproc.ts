@@ -4,7 +4,8 @@ import { BodyBudget } from "../http/body-budget.ts";
 import type { ExtProcContext } from "./extproc-context.ts";
 import { ExtProcExchange } from "./extproc-exchange.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
-import { startGrpcServer, type TlsIdentity } from "./grpc-server.ts";
+import { startGrpcServer } from "./grpc-server.ts";
+import type { TlsIdentity } from "./h2/h2-server.ts";
 import { healthMethods } from "./health-methods.ts";
 import { PROCESS_PATH } from "./processor-service.ts";
 

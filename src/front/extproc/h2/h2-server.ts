@@ -1,0 +1,92 @@
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type SecureVersion,
+  type Server as TlsServer,
+} from "node:tls";
+import { H2Connection, type H2Service } from "./h2-connection.ts";
+
+/** Certificate and key of a server, PEM. */
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What a server listens with. */
+export interface H2ServerOptions extends H2Service {
+  /** Empty listens on all addresses. */
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Undefined serves plaintext, to clients that know it is HTTP/2. */
+  readonly tls: (TlsIdentity & { readonly minVersion: SecureVersion }) | undefined;
+  readonly connectionsMax: number;
+}
+
+/** Wall milliseconds without a byte after which the system asks whether the client is there. */
+const KEEP_ALIVE_MS = 60_000;
+
+/**
+ * Serves HTTP/2 with framing of its own: an ext_proc exchange costs less than half of what it does with
+ * node:http2, whose stream objects take longer than the decision itself (docs/decisions/010).
+ */
+export class H2Server {
+  readonly #options: H2ServerOptions;
+  readonly #server: Server | TlsServer;
+  readonly #connections = new Map<Socket, H2Connection>();
+
+  constructor(options: H2ServerOptions) {
+    this.#options = options;
+    const { tls } = options;
+    if (tls === undefined) {
+      this.#server = createServer(SOCKET, (socket) => this.#serve(socket));
+    } else {
+      const { minVersion } = tls;
+      const secure = { ...SOCKET, ...contextOf(tls), ALPNProtocols: ["h2"], minVersion };
+      this.#server = createTlsServer(secure, (socket) => this.#serve(socket));
+      // A client that breaks the handshake ends its own connection only.
+      this.#server.on("tlsClientError", (error: Error) => options.failed(error.message));
+    }
+    this.#server.maxConnections = options.connectionsMax;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Rejects when the address cannot be had. */
+  listen(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+  }
+
+  /** New connections get this certificate. */
+  useTls(identity: TlsIdentity): void {
+    if ("setSecureContext" in this.#server) this.#server.setSecureContext(contextOf(identity));
+  }
+
+  /** Stops listening, and ends all connections with a GOAWAY; resolves when all are gone. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections.values()) connection.close();
+    await closed;
+  }
+
+  #serve(socket: Socket): void {
+    this.#connections.set(socket, new H2Connection(socket, this.#options));
+    socket.once("close", () => this.#connections.delete(socket));
+  }
+}
+
+const SOCKET = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+
+function contextOf({ cert, key }: TlsIdentity): SecureContextOptions {
+  return { cert, key };
+}
