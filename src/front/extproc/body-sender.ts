@@ -2,9 +2,6 @@ import type { GrpcCall } from "./grpc-call.ts";
 import type { HalfName } from "./processing-message.ts";
 import { BODY_PIECE_BYTES_MAX, bodyReply } from "./processing-reply.ts";
 
-/** A body of up to this many bytes goes out with the head, in one write. */
-const JOINED_BYTES_MAX = 16 * 1024;
-
 /** Gives bodies back to the proxy in pieces that it takes, as fast as it takes them. */
 export class BodySender {
   readonly #call: GrpcCall;
@@ -21,12 +18,6 @@ export class BodySender {
 
   /** Sends head, body and, in place of the body's own end, the answer to trailers. */
   send(head: Buffer, body: Uint8Array | undefined, trailers: Buffer | undefined): void {
-    if (body !== undefined && body.length <= JOINED_BYTES_MAX) {
-      const piece = bodyReply("request", body, trailers === undefined);
-      this.#call.send(Buffer.concat([head, piece, ...(trailers === undefined ? [] : [trailers])]));
-      this.#sent();
-      return;
-    }
     this.#body = body;
     this.#last = trailers;
     if (this.#call.send(head)) this.resume();
@@ -36,13 +27,14 @@ export class BodySender {
   resume(): void {
     const body = this.#body;
     if (body === undefined) return;
-    while (this.#offset < body.length) {
+    // Of an empty body one piece is sent too: it tells the end.
+    do {
       const from = this.#offset;
       this.#offset += BODY_PIECE_BYTES_MAX;
       const isEnd = this.#offset >= body.length && this.#last === undefined;
       const piece = bodyReply("request", body.subarray(from, this.#offset), isEnd);
       if (!this.#call.send(piece) && this.#offset < body.length) return;
-    }
+    } while (this.#offset < body.length);
     if (this.#last !== undefined) this.#call.send(this.#last);
     this.stop();
   }

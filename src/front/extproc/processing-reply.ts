@@ -1,6 +1,5 @@
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { FRAME_HEAD_BYTES, frameOf, writeFrameHead } from "./grpc-frames.ts";
 import type { HalfName } from "./processing-message.ts";
+import { WireWriter } from "./wire-writer.ts";
 
 /** What is changed of headers or trailers. */
 export interface HeaderChange {
@@ -27,53 +26,47 @@ export function headersReply(
   change: HeaderChange,
   metadata?: { readonly namespace: string; readonly key: string; readonly value: string },
 ): Buffer {
-  const writer = new BinaryWriter();
-  open(writer, HEADERS_FIELD[half]);
-  // HeadersResponse.response = 1; CommonResponse: header_mutation = 2, clear_route_cache = 5.
-  open(writer, 1);
-  writeChange(writer, 2, change);
-  if (half === "request") writer.tag(5, WireType.Varint).bool(true);
-  writer.join().join();
+  const writer = new WireWriter();
   if (metadata !== undefined) writeMetadata(writer, metadata);
-  return frameOf(writer.finish());
+  const headers = writer.open();
+  const common = writer.open();
+  // HeadersResponse.response = 1; CommonResponse: header_mutation = 2, clear_route_cache = 5.
+  if (half === "request") writer.number(5, 1);
+  writeChange(writer, 2, change);
+  writer.close(1, common);
+  writer.close(HEADERS_FIELD[half], headers);
+  return writer.frame();
 }
 
 /** Frame of the answer to trailers. */
 export function trailersReply(half: HalfName, remove: readonly string[]): Buffer {
-  const writer = new BinaryWriter();
-  open(writer, TRAILERS_FIELD[half]);
+  const writer = new WireWriter();
+  const trailers = writer.open();
   // TrailersResponse.header_mutation = 1.
-  writeChange(writer, 1, { set: new Map(), remove });
-  return frameOf(writer.join().finish());
+  writeChange(writer, 1, { set: NOTHING, remove });
+  writer.close(TRAILERS_FIELD[half], trailers);
+  return writer.frame();
 }
+
+const NOTHING: ReadonlyMap<string, string> = new Map();
 
 /** Frame with a piece of a body, at most BODY_PIECE_BYTES_MAX long. */
 export function bodyReply(half: HalfName, bytes: Uint8Array, isEnd: boolean): Buffer {
-  const isEmpty = bytes.length === 0;
-  // StreamedBodyResponse: body = 1, end_of_stream = 2.
-  let sizeBytes = (isEmpty ? 0 : 1 + varintBytes(bytes.length) + bytes.length) + (isEnd ? 2 : 0);
-  const sizes = [sizeBytes];
-  // From inside out: BodyMutation.streamed_response = 3, CommonResponse.body_mutation = 3,
-  // BodyResponse.response = 1, and the field of the half.
-  const fields = [3, 3, 1, BODY_FIELD[half]];
-  for (let depth = 1; depth <= fields.length; depth++) {
-    sizeBytes += 1 + varintBytes(sizeBytes);
-    sizes.push(sizeBytes);
-  }
-  const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + sizeBytes);
-  writeFrameHead(frame, sizeBytes);
-  let at = FRAME_HEAD_BYTES;
-  for (let depth = fields.length - 1; depth >= 0; depth--) {
-    at = writeLength(frame, at, fields[depth] as number, sizes[depth] as number);
-  }
-  if (!isEmpty) {
-    at = writeLength(frame, at, 1, bytes.length);
-    frame.set(bytes, at);
-    at += bytes.length;
-  }
-  if (isEnd) frame.set([(2 << 3) | WireType.Varint, 1], at);
-  return frame;
+  const writer = new WireWriter(bytes.length + NESTING_BYTES_MAX);
+  // BodyResponse.response = 1, CommonResponse.body_mutation = 3, BodyMutation.streamed_response = 3,
+  // StreamedBodyResponse: body = 1, end_of_stream = 2; all of them end where the message does.
+  const opened = writer.open();
+  if (isEnd) writer.number(2, 1);
+  if (bytes.length > 0) writer.bytes(1, bytes);
+  writer.close(3, opened);
+  writer.close(3, opened);
+  writer.close(1, opened);
+  writer.close(BODY_FIELD[half], opened);
+  return writer.frame();
 }
+
+/** Bytes around a piece of a body. */
+const NESTING_BYTES_MAX = 48;
 
 /** Frame of an answer that the proxy gives in the engine's place. */
 export function immediateReply(answer: {
@@ -83,64 +76,58 @@ export function immediateReply(answer: {
   /** For the proxy's access log. */
   readonly details: string;
 }): Buffer {
-  const writer = new BinaryWriter();
-  open(writer, IMMEDIATE_FIELD);
+  const writer = new WireWriter();
   // ImmediateResponse: status = 1 (HttpStatus.code = 1), headers = 2, body = 3, details = 5.
-  open(writer, 1).tag(1, WireType.Varint).int32(answer.status).join();
+  const immediate = writer.open();
+  writer.text(5, answer.details);
+  writer.bytes(3, answer.body);
   writeChange(writer, 2, { set: answer.headers, remove: [] });
-  writer.tag(3, WireType.LengthDelimited).bytes(answer.body);
-  writer.tag(5, WireType.LengthDelimited).string(answer.details);
-  return frameOf(writer.join().finish());
+  const status = writer.open();
+  writer.number(1, answer.status);
+  writer.close(1, status);
+  writer.close(IMMEDIATE_FIELD, immediate);
+  return writer.frame();
 }
 
 /** HeaderMutation: set_headers = 1, remove_headers = 2. */
-function writeChange(writer: BinaryWriter, field: number, change: HeaderChange): void {
+function writeChange(writer: WireWriter, field: number, change: HeaderChange): void {
   if (change.set.size === 0 && change.remove.length === 0) return;
-  open(writer, field);
+  const mutation = writer.open();
+  for (let i = change.remove.length - 1; i >= 0; i--) writer.text(2, change.remove[i] as string);
   for (const [name, value] of change.set) {
     // HeaderValueOption: header = 1 (HeaderValue: key = 1, raw_value = 3), append_action = 3.
-    open(open(writer, 1), 1);
-    writer.tag(1, WireType.LengthDelimited).string(name);
-    writer.tag(3, WireType.LengthDelimited).string(value).join();
-    writer.tag(3, WireType.Varint).int32(OVERWRITE_OR_ADD).join();
+    const option = writer.open();
+    writer.number(3, OVERWRITE_OR_ADD);
+    const header = writer.open();
+    writer.text(3, value);
+    writer.text(1, name);
+    writer.close(1, header);
+    writer.close(1, option);
   }
-  for (const name of change.remove) writer.tag(2, WireType.LengthDelimited).string(name);
-  writer.join();
+  writer.close(field, mutation);
 }
 
 /** dynamic_metadata, a Struct: `{namespace: {key: value}}`. */
 function writeMetadata(
-  writer: BinaryWriter,
+  writer: WireWriter,
   { namespace, key, value }: { namespace: string; key: string; value: string },
 ): void {
-  open(writer, METADATA_FIELD);
   // Struct.fields = 1, a map: key = 1, value = 2; Value: string_value = 3, struct_value = 5.
+  const metadata = writer.open();
+  const wrapped = writer.open();
+  const inner = writer.open();
+  const struct = writer.open();
+  const entry = writer.open();
+  const text = writer.open();
+  writer.text(3, value);
+  writer.close(2, text);
+  writer.text(1, key);
+  writer.close(1, entry);
   if (namespace !== "") {
-    open(writer, 1).tag(1, WireType.LengthDelimited).string(namespace);
-    open(open(writer, 2), 5);
+    writer.close(5, struct);
+    writer.close(2, inner);
+    writer.text(1, namespace);
+    writer.close(1, wrapped);
   }
-  open(writer, 1).tag(1, WireType.LengthDelimited).string(key);
-  open(writer, 2).tag(3, WireType.LengthDelimited).string(value).join().join();
-  if (namespace !== "") writer.join().join().join();
-  writer.join();
-}
-
-function open(writer: BinaryWriter, field: number): BinaryWriter {
-  return writer.tag(field, WireType.LengthDelimited).fork();
-}
-
-function varintBytes(value: number): number {
-  let count = 1;
-  for (let rest = value >>> 7; rest > 0; rest >>>= 7) count++;
-  return count;
-}
-
-/** Writes the tag and the length of a length-delimited field; returns where its content begins. */
-function writeLength(frame: Buffer, at: number, field: number, length: number): number {
-  let to = at;
-  frame[to++] = (field << 3) | WireType.LengthDelimited;
-  let rest = length;
-  for (; rest > 0x7f; rest >>>= 7) frame[to++] = (rest & 0x7f) | 0x80;
-  frame[to++] = rest;
-  return to;
+  writer.close(METADATA_FIELD, metadata);
 }

@@ -31,7 +31,10 @@ export function requestChange(
   set.set(sent.destinationHeader, destinationOf(plan));
   if (sent.bodyBytes !== undefined) set.set("content-length", String(sent.bodyBytes));
   if (received["x-request-id"] !== sent.id) set.set("x-request-id", sent.id);
-  const own = Object.keys(received).filter((name) => name.startsWith(OWN_HEADER_PREFIX));
-  const remove = new Set([...plan.removeHeaders, ...own]);
-  return { set, remove: [...remove].filter((name) => !set.has(name)) };
+  const remove = plan.removeHeaders.filter((name) => !set.has(name));
+  for (const name in received) {
+    const isOwn = name.startsWith(OWN_HEADER_PREFIX) && !set.has(name);
+    if (isOwn && !remove.includes(name)) remove.push(name);
+  }
+  return { set, remove };
 }
