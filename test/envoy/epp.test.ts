@@ -1,23 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import test, { after } from "node:test";
 import { DEFAULT_CONFIG_TEXT, DEFAULT_PD_CONFIG_TEXT } from "../../src/config/default-config.ts";
-import { ENVOY_MISSING, type RunningEnvoy, startEnvoy } from "../fixtures/running-envoy.ts";
-import { endpointsText, RunningEpp } from "../fixtures/running-epp.ts";
+import { EnvoyRig } from "../fixtures/envoy-rig.ts";
+import { ENVOY_MISSING } from "../fixtures/running-envoy.ts";
 import { EXAMPLES, RunningUp } from "../fixtures/running-up.ts";
 
-/** Simulated engines, a picker for some of them, and the proxy in front of it. */
-interface Rig {
-  readonly epp: RunningEpp;
-  readonly envoy: RunningEnvoy;
-}
-
-const folder = mkdtempSync(join(tmpdir(), "switchyard-envoy-"));
 const stack = new AsyncDisposableStack();
-stack.defer(() => rmSync(folder, { recursive: true }));
 after(() => stack.disposeAsync());
+
+/** Nothing but the limit ends such an answer: tens of seconds. */
+const ENDLESS = { max_tokens: 20_000, ignore_eos: true };
 
 const WAIT = { timeout: 60_000 };
 const MODEL = "openai/gpt-oss-20b";
@@ -30,24 +22,12 @@ if (ENVOY_MISSING === false) {
   const plain = await rigFor("gpt-oss-20b", DEFAULT_CONFIG_TEXT);
   const split = await rigFor("qwen-pd", DEFAULT_PD_CONFIG_TEXT);
 
-  async function rigFor(pool: string, config: string): Promise<Rig> {
+  async function rigFor(pool: string, config: string): Promise<EnvoyRig> {
     const endpoints = up.endpoints.filter((endpoint) => endpoint.pool.includes(pool));
     assert.ok(endpoints.length > 1, `${pool} has endpoints`);
-    const file = join(folder, `${pool}.json`);
-    writeFileSync(file, endpointsText(endpoints));
-    const args = ["--endpoints", file, "--config-text", config, "--health-checking"];
-    const epp = stack.use(await RunningEpp.start(args));
-    await up.until(async () => (await epp.readyCount()) === endpoints.length);
-    return { epp, envoy: stack.use(await startEnvoy(epp.port)) };
+    return stack.use(await EnvoyRig.start({ endpoints, config }));
   }
 
-  const ask = (rig: Rig, body: unknown, init: RequestInit = {}): Promise<Response> =>
-    fetch(`${rig.envoy.url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-      ...init,
-    });
   const chat = (content: string, more: object = {}) => ({
     model: MODEL,
     messages: [{ role: "user", content }],
@@ -57,7 +37,7 @@ if (ENVOY_MISSING === false) {
   const isIdle = (): Promise<void> => up.until(async () => (await plain.epp.inFlight()) === 0);
 
   test("envoy: a request is answered by the endpoint that the picker chose", WAIT, async () => {
-    const response = await ask(plain, chat("hello"));
+    const response = await plain.ask(chat("hello"));
     assert.equal(response.status, 200);
     const { usage } = (await response.json()) as { usage: { completion_tokens: number } };
     assert.equal(usage.completion_tokens, 8);
@@ -74,7 +54,7 @@ if (ENVOY_MISSING === false) {
 
   test("envoy: a stream arrives whole, with its usage", WAIT, async () => {
     const body = chat("count", { stream: true, stream_options: { include_usage: true } });
-    const text = await (await ask(plain, body)).text();
+    const text = await (await plain.ask(body)).text();
     const events = text.split("\n\n").filter((event) => event !== "");
     assert.equal(events.at(-1), "data: [DONE]");
     assert.match(events.at(-2) ?? "", /"completion_tokens":8/);
@@ -82,7 +62,7 @@ if (ENVOY_MISSING === false) {
   });
 
   test("envoy: a body of a megabyte reaches the engine as it was", WAIT, async () => {
-    const response = await ask(plain, chat("word ".repeat(200_000)));
+    const response = await plain.ask(chat("word ".repeat(200_000)));
     // The engine counts the whole prompt, and finds it too long.
     assert.equal(response.status, 400);
     assert.match(await response.text(), /maximum context length.*has 250\d{3} input tokens/);
@@ -96,24 +76,25 @@ if (ENVOY_MISSING === false) {
   });
 
   test("envoy: a refusal is the picker's own answer", WAIT, async () => {
-    const response = await ask(plain, { messages: [] });
+    const response = await plain.ask({ messages: [] });
     assert.equal(response.status, 400);
     assert.match(await response.text(), /"message":"model is missing"/);
   });
 
   test("envoy: a client that leaves a stream leaves nothing in flight", WAIT, async () => {
     const abort = new AbortController();
-    const body = chat("long", { stream: true, max_tokens: 20_000 });
-    const response = await ask(plain, body, { signal: abort.signal });
+    const body = chat("long", { ...ENDLESS, stream: true });
+    const response = await plain.ask(body, { signal: abort.signal });
+    assert.equal(response.status, 200);
     await response.body?.getReader().read();
     assert.equal(await plain.epp.inFlight(), 1);
     abort.abort();
     await isIdle();
   });
 
-  test("envoy: many exchanges at once all end", WAIT, async () => {
-    const asked = Array.from({ length: 400 }, (_, i) =>
-      ask(plain, chat(`request ${i}`, { stream: i % 2 === 0 })),
+  test("envoy: a thousand exchanges at once all end", WAIT, async () => {
+    const asked = Array.from({ length: 1000 }, (_, i) =>
+      plain.ask(chat(`request ${i}`, { stream: i % 2 === 0 })),
     );
     const answers = await Promise.all(
       asked.map(async (response) => ({
@@ -129,34 +110,30 @@ if (ENVOY_MISSING === false) {
   });
 
   test("envoy: prefill and decode are split through the sidecar", WAIT, async () => {
-    const response = await ask(split, { ...chat("tell me more ".repeat(200)), model: PD_MODEL });
+    const response = await split.ask({ ...chat("tell me more ".repeat(200)), model: PD_MODEL });
     assert.equal(response.status, 200);
     await response.text();
     assert.match(response.headers.get("x-switchyard-prefill-endpoint") ?? "", /prefill/);
     assert.equal(response.headers.get("x-switchyard-pd"), null);
-    const id = response.headers.get("x-switchyard-decision");
     type Ended = { outcome: { pd: { outcome: string } | null } | null };
-    let ended: Ended | undefined;
-    await up.until(async () => {
-      ended = await split.epp.admin<Ended>(`/api/decisions/${id}`);
-      return ended.outcome !== null;
-    });
-    assert.equal(ended?.outcome?.pd?.outcome, "remote");
+    const ended = await split.decisionOf<Ended>(response);
+    assert.equal(ended.outcome?.pd?.outcome, "remote");
   });
 
   test("envoy: a client cannot steer the sidecar", WAIT, async () => {
     const headers = { "content-type": "application/json", "x-prefiller-host-port": "127.0.0.1:1" };
     const body = { ...chat("steer"), model: PD_MODEL };
-    const response = await ask(split, body, { headers });
+    const response = await split.ask(body, { headers });
     assert.equal(response.status, 200);
     await response.text();
   });
 
   test(
-    "envoy: an engine that dies in a stream cuts it, and the pool without engines is 503",
+    "envoy: an engine that dies cuts its stream or is 503, and so is the pool without engines",
     WAIT,
     async () => {
-      const response = await ask(plain, chat("long", { stream: true, max_tokens: 20_000 }));
+      const engines = up.endpoints.filter(({ pool }) => pool.includes("gpt-oss-20b"));
+      const response = await plain.ask(chat("long", { ...ENDLESS, stream: true }));
       const endpoint = response.headers.get("x-switchyard-endpoint") ?? "";
       const reader = response.body?.getReader();
       await reader?.read();
@@ -165,18 +142,20 @@ if (ENVOY_MISSING === false) {
         while ((await reader?.read())?.done === false);
       });
       await isIdle();
-      const others = up.endpoints.filter(
-        ({ name, pool }) => pool.includes("gpt-oss-20b") && name !== endpoint,
-      );
-      for (const { name } of others) await up.control(name, "kill");
+      await up.until(async () => (await plain.epp.readyCount()) === 1);
+      const whole = plain.ask(chat("long", ENDLESS));
+      await up.until(async () => (await plain.epp.inFlight()) === 1);
+      for (const { name } of engines) await up.control(name, "kill");
+      assert.equal((await whole).status, 503);
+      await isIdle();
       await up.until(async () => (await plain.epp.readyCount()) === 0);
-      const refused = await ask(plain, chat("anybody"));
+      const refused = await plain.ask(chat("anybody"));
       assert.equal(refused.status, 503);
       assert.equal(refused.headers.get("retry-after"), "1");
       assert.match(await refused.text(), /"code":"no_endpoints"/);
       await up.control(endpoint, "start");
       await up.until(async () => (await plain.epp.readyCount()) === 1);
-      assert.equal((await ask(plain, chat("again"))).status, 200);
+      assert.equal((await plain.ask(chat("again"))).status, 200);
     },
   );
 

@@ -8,9 +8,8 @@ import {
   oneSetting,
   open,
   requestBlock,
-  SETTINGS,
 } from "../../../../test/fixtures/h2-peer.ts";
-import { FLAG, FRAME, H2_ERROR, PREFACE, SETTING } from "./h2-protocol.ts";
+import { FLAG, FRAME, H2_ERROR, SETTING } from "./h2-protocol.ts";
 import { STREAM_WINDOW_BYTES } from "./h2-stream.ts";
 import { headerBlock } from "./hpack-encoder.ts";
 
