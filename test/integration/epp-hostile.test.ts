@@ -34,6 +34,8 @@ const RESOURCE_EXHAUSTED = 8;
 const FAILED_PRECONDITION = 9;
 const MODES = { protocolConfig: { requestBodyMode: 2, responseBodyMode: 4 } } as const;
 
+const OK = { ":status": "200" };
+
 type Breach = readonly [name: string, status: number, send: (call: ExtProcCall) => unknown];
 const BREACHES: readonly Breach[] = [
   ["bytes that are no message", INVALID, (call) => call.sendBytes(Buffer.from([0xff, 0xff, 0xff]))],
@@ -56,6 +58,32 @@ const BREACHES: readonly Breach[] = [
     "an answer's body before its head",
     INVALID,
     (call) => call.headers("request", ASKED).body("request", BODY).body("response", "x"),
+  ],
+  [
+    "an answer's trailers before its head",
+    INVALID,
+    (call) => call.headers("request", ASKED).body("request", BODY).trailers("response"),
+  ],
+  [
+    "an answer's head twice",
+    INVALID,
+    (call) =>
+      call
+        .headers("request", ASKED)
+        .body("request", BODY)
+        .headers("response", OK)
+        .headers("response", OK),
+  ],
+  [
+    "an answer's body after its end",
+    INVALID,
+    (call) =>
+      call
+        .headers("request", ASKED)
+        .body("request", BODY)
+        .headers("response", OK)
+        .body("response", "x")
+        .body("response", "y"),
   ],
   [
     "a message over 4 MiB",
