@@ -7,7 +7,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { ProcessingRequestSchema } from "../../src/front/extproc/gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
-import { frameOf, MessageReader } from "../../src/front/extproc/grpc-frames.ts";
+import { frameOf, HeldBytes, MessageReader } from "../../src/front/extproc/grpc-frames.ts";
 import { PROCESS_PATH } from "../../src/front/extproc/processor-service.ts";
 
 const [exchanges = 20_000, concurrency = 64, rounds = 3] = process.argv.slice(2).map(Number);
@@ -50,6 +50,8 @@ const answered = Buffer.concat([
     value: { body: text('{"usage":{"prompt_tokens":9}}'), endOfStream: true },
   }),
 ]);
+
+const LIMITS = { messageBytesMax: 1 << 20, held: new HeldBytes(1 << 30) };
 
 /** One server in a process of its own, and a connection to it. */
 class Side {
@@ -102,7 +104,7 @@ class Side {
         te: "trailers",
       });
       let replyCount = 0;
-      const reader = new MessageReader(1 << 20, () => replyCount++);
+      const reader = new MessageReader(LIMITS, () => replyCount++);
       stream.on("data", (chunk: Buffer) => {
         reader.push(chunk);
         if (replyCount === 2 && !stream.writableEnded) stream.end(answered);

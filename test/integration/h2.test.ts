@@ -6,7 +6,7 @@ import { connect as connectTcp } from "node:net";
 import test from "node:test";
 import { selfSignedCertificate } from "../../src/app/self-signed-certificate.ts";
 import type { GrpcMethod } from "../../src/front/extproc/grpc-call.ts";
-import { frameOf, MessageReader } from "../../src/front/extproc/grpc-frames.ts";
+import { frameOf, HeldBytes, MessageReader } from "../../src/front/extproc/grpc-frames.ts";
 import { type GrpcServer, startGrpcServer } from "../../src/front/extproc/grpc-server.ts";
 import { FRAME, PREFACE, SETTING } from "../../src/front/extproc/h2/h2-protocol.ts";
 import { H2Server } from "../../src/front/extproc/h2/h2-server.ts";
@@ -35,6 +35,7 @@ async function echoServer(tls: typeof TLS | undefined): Promise<GrpcServer & Asy
     tls,
     methods: new Map([["/echo", echo]]),
     messageBytesMax: 8 << 20,
+    heldBytesMax: 64 << 20,
     callsMax: 1000,
     connectionsMax: 10,
     log: recordingLog(),
@@ -66,6 +67,8 @@ async function clientOf(
   };
 }
 
+const LIMITS = { messageBytesMax: 8 << 20, held: new HeldBytes(64 << 20) };
+
 const CALL = { ":method": "POST", ":path": "/echo", "content-type": "application/grpc" };
 
 /** Sends messages in one call; gives what came back and the status. */
@@ -75,7 +78,7 @@ async function exchange(
 ): Promise<{ readonly got: Buffer[]; readonly status: unknown }> {
   const stream = session.request(CALL);
   const got: Buffer[] = [];
-  const reader = new MessageReader(8 << 20, (message) => got.push(message));
+  const reader = new MessageReader(LIMITS, (message) => got.push(message));
   let status: unknown;
   stream.on("data", (chunk: Buffer) => reader.push(chunk));
   stream.on("trailers", (trailers) => {

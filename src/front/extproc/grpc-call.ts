@@ -1,4 +1,4 @@
-import { MessageReader } from "./grpc-frames.ts";
+import { type MessageLimits, MessageReader } from "./grpc-frames.ts";
 import { GRPC_STATUS, GrpcFault, type GrpcStatus } from "./grpc-status.ts";
 import { H2_ERROR } from "./h2/h2-protocol.ts";
 import type { H2Stream, StreamListener } from "./h2/h2-stream.ts";
@@ -46,8 +46,8 @@ export class GrpcCall implements StreamListener {
   }
 
   /** Hands the call to a method. */
-  serve(method: GrpcMethod, messageBytesMax: number): void {
-    this.#reader = new MessageReader(messageBytesMax, (message) => {
+  serve(method: GrpcMethod, limits: MessageLimits): void {
+    this.#reader = new MessageReader(limits, (message) => {
       if (this.isOpen) this.#handler?.message(message);
     });
     this.#guard(() => {
@@ -74,6 +74,7 @@ export class GrpcCall implements StreamListener {
     this.#isEnded = true;
     clearTimeout(this.#timer);
     if (this.#reader === undefined) return;
+    this.#reader.stop();
     this.#guard(() => this.#handler?.closed());
     this.#ports.over();
   }

@@ -17,9 +17,40 @@ export function writeFrameHead(frame: Buffer, messageBytes: number): void {
   frame.writeUInt32BE(messageBytes, 1);
 }
 
+/** Bytes of messages that have begun and not ended, of all calls together. */
+export class HeldBytes {
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** False, and nothing is added, when they would be more than the limit. */
+  add(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#bytesMax) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
+/** What messages may take. */
+export interface MessageLimits {
+  readonly messageBytesMax: number;
+  readonly held: HeldBytes;
+}
+
 /** Cuts the bytes of a stream into messages. */
 export class MessageReader {
-  readonly #messageBytesMax: number;
+  readonly #limits: MessageLimits;
   readonly #take: (message: Buffer) => void;
   #parts: Buffer[] = [];
   #heldBytes = 0;
@@ -27,8 +58,8 @@ export class MessageReader {
   #neededBytes = FRAME_HEAD_BYTES;
 
   /** `take` gets each message; its bytes are the taker's to keep. */
-  constructor(messageBytesMax: number, take: (message: Buffer) => void) {
-    this.#messageBytesMax = messageBytesMax;
+  constructor(limits: MessageLimits, take: (message: Buffer) => void) {
+    this.#limits = limits;
     this.#take = take;
   }
 
@@ -52,21 +83,34 @@ export class MessageReader {
       at = end;
       this.#take(rest.subarray(from, end));
     }
-    if (at === rest.length) return;
-    this.#parts = [rest.subarray(at)];
-    this.#heldBytes = rest.length - at;
+    if (at < rest.length) this.#hold(rest.subarray(at));
+  }
+
+  /** Drops what has begun. */
+  stop(): void {
+    this.#parts = [];
+    this.#limits.held.give(this.#heldBytes);
+    this.#heldBytes = 0;
   }
 
   /** What is held with the chunk; undefined, and the chunk is held too, while the next frame is not whole. */
   #joined(chunk: Buffer): Buffer | undefined {
-    this.#parts.push(chunk);
-    this.#heldBytes += chunk.length;
-    if (this.#heldBytes < this.#neededBytes) return undefined;
-    const joined = Buffer.concat(this.#parts);
-    this.#parts = [];
-    this.#heldBytes = 0;
+    if (this.#heldBytes + chunk.length < this.#neededBytes) {
+      this.#hold(chunk);
+      return undefined;
+    }
+    const joined = Buffer.concat([...this.#parts, chunk]);
+    this.stop();
     this.#neededBytes = FRAME_HEAD_BYTES;
     return joined;
+  }
+
+  #hold(bytes: Buffer): void {
+    if (!this.#limits.held.add(bytes.length)) {
+      throw new GrpcFault(GRPC_STATUS.resourceExhausted, "too many messages have not ended");
+    }
+    this.#parts.push(bytes);
+    this.#heldBytes += bytes.length;
   }
 
   #messageBytes(frames: Buffer, at: number): number {
@@ -74,8 +118,9 @@ export class MessageReader {
       throw new GrpcFault(GRPC_STATUS.unimplemented, "compressed messages are not supported");
     }
     const messageBytes = frames.readUInt32BE(at + 1);
-    if (messageBytes <= this.#messageBytesMax) return messageBytes;
-    const message = `a message is ${messageBytes} bytes; the limit is ${this.#messageBytesMax}`;
+    const { messageBytesMax } = this.#limits;
+    if (messageBytes <= messageBytesMax) return messageBytes;
+    const message = `a message is ${messageBytes} bytes; the limit is ${messageBytesMax}`;
     throw new GrpcFault(GRPC_STATUS.resourceExhausted, message);
   }
 }

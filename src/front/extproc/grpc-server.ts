@@ -1,6 +1,7 @@
 import type { SecureVersion } from "node:tls";
 import type { Log } from "../../core/log.ts";
 import { GrpcCall, type GrpcMethod } from "./grpc-call.ts";
+import { HeldBytes, type MessageLimits } from "./grpc-frames.ts";
 import { GRPC_STATUS } from "./grpc-status.ts";
 import { H2_ERROR } from "./h2/h2-protocol.ts";
 import { H2Server, type TlsIdentity } from "./h2/h2-server.ts";
@@ -19,6 +20,8 @@ export interface GrpcServerOptions {
   /** By path, such as `/grpc.health.v1.Health/Check`. */
   readonly methods: ReadonlyMap<string, GrpcMethod>;
   readonly messageBytesMax: number;
+  /** Bytes of messages that have not ended, of all calls together; what is over ends its call. */
+  readonly heldBytesMax: number;
   /** Calls at once; further ones end with RESOURCE_EXHAUSTED. */
   readonly callsMax: number;
   readonly connectionsMax: number;
@@ -52,11 +55,14 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
 class Listening implements GrpcServer {
   readonly #options: GrpcServerOptions;
   readonly #server: H2Server;
+  readonly #messageLimits: MessageLimits;
   #callCount = 0;
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
     const { host, port, tls, connectionsMax, callsMax: streamsMax, log } = options;
+    const held = new HeldBytes(options.heldBytesMax);
+    this.#messageLimits = { messageBytesMax: options.messageBytesMax, held };
     this.#server = new H2Server({
       ...{ host, port, tls, connectionsMax, streamsMax },
       serve: (stream, head) => this.#serve(stream, head),
@@ -95,7 +101,7 @@ class Listening implements GrpcServer {
   }
 
   #serve(stream: H2Stream, head: RequestHead): StreamListener {
-    const { methods, callsMax, messageBytesMax } = this.#options;
+    const { methods, callsMax } = this.#options;
     // gRPC over HTTP/2: anything else on this port is answered in HTTP's words.
     if (head.method !== "POST" || !GRPC_CONTENT.test(head.contentType)) {
       stream.respond(UNSUPPORTED_MEDIA, true);
@@ -110,7 +116,7 @@ class Listening implements GrpcServer {
       call.end(GRPC_STATUS.resourceExhausted, `${callsMax} calls are under way`);
     } else {
       this.#callCount++;
-      call.serve(method, messageBytesMax);
+      call.serve(method, this.#messageLimits);
     }
     return call;
   }

@@ -5,7 +5,7 @@ import {
   type ProcessingResponse,
   ProcessingResponseSchema,
 } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
-import { MessageReader } from "./grpc-frames.ts";
+import { HeldBytes, MessageReader } from "./grpc-frames.ts";
 import {
   BODY_PIECE_BYTES_MAX,
   bodyReply,
@@ -17,7 +17,9 @@ import {
 /** What the generated code reads of one frame. */
 function read(frame: Buffer): ProcessingResponse {
   const messages: Buffer[] = [];
-  new MessageReader(1 << 20, (message) => messages.push(message)).push(frame);
+  new MessageReader({ messageBytesMax: 1 << 20, held: new HeldBytes(0) }, (message) =>
+    messages.push(message),
+  ).push(frame);
   assert.equal(messages.length, 1);
   return fromBinary(ProcessingResponseSchema, messages[0] as Buffer);
 }

@@ -76,7 +76,10 @@ export async function startExtProc(options: ExtProcOptions): Promise<ExtProcFron
   let isDraining = false;
   const health = healthMethods({ isReady: () => !isDraining && options.isReady() });
   const process: GrpcMethod = (call) => new ExtProcExchange(call, context);
-  const common = { host, log, messageBytesMax, connectionsMax: limits.maxConnections };
+  const common = {
+    ...{ host, log, messageBytesMax, connectionsMax: limits.maxConnections },
+    heldBytesMax: bufferedBytesMax,
+  };
   const server = await startGrpcServer({
     ...common,
     port: options.port,
