@@ -1,3 +1,4 @@
+import { cipherSuitesFault } from "./cipher-suites.ts";
 import {
   type FlagAnswer,
   type FlagSpec,
@@ -74,10 +75,8 @@ export const EPP_FLAGS: readonly FlagSpec[] = [
   {
     name: "tls-cipher-suites",
     kind: "text",
-    help: "cipher suites of TLS 1.2",
-    answer: refused(
-      "Node's own list is used; --tls-min-version=VersionTLS13 leaves none to choose",
-    ),
+    help: "cipher suites of TLS 1.2, as Go names them; Node's own list unless given",
+    answer: cipherSuites,
   },
   { name: "health-checking", kind: "switch", help: "health on the ext_proc port as well (false)" },
   { name: "drain-timeout", kind: "duration", help: "for exchanges under way after SIGTERM (30s)" },
@@ -214,6 +213,11 @@ export const EPP_FLAGS: readonly FlagSpec[] = [
   },
   ...LOG_FLAGS,
 ];
+
+function cipherSuites(value: string): FlagAnswer | undefined {
+  const why = cipherSuitesFault(value);
+  return why === undefined ? undefined : { kind: "refused", why };
+}
 
 function scheme(value: string): FlagAnswer | undefined {
   return /^https?$/.test(value) ? undefined : { kind: "refused", why: "must be http or https" };

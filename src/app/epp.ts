@@ -8,6 +8,7 @@ import type { EndpointSpec } from "../endpoints/endpoint-table.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
 import { DEFAULT_DESTINATION_HINT } from "../front/extproc/extproc-context.ts";
 import { type ExtProcFront, startExtProc } from "../front/extproc/start-extproc.ts";
+import { ciphersOf } from "./cipher-suites.ts";
 import type { ConfigSource } from "./config-reload.ts";
 import type { EppFlags } from "./epp-flags.ts";
 import { isOn, quantityBytes } from "./flag-values.ts";
@@ -133,7 +134,11 @@ function openExtProc(
     host: given.get("host") ?? "",
     port: portOf(flags, "grpc-port", 9002),
     healthPort: portOf(flags, "grpc-health-port", 9003),
-    tls: identity && { ...identity, minVersion: isV13 ? "TLSv1.3" : "TLSv1.2" },
+    tls: identity && {
+      ...identity,
+      minVersion: isV13 ? "TLSv1.3" : "TLSv1.2",
+      ciphers: ciphersOf(given.get("tls-cipher-suites") ?? ""),
+    },
     messageBytesMax: quantityBytes(given.get("grpc-max-recv-msg-size") ?? "") ?? MESSAGE_BYTES_MAX,
     hasHealthOnPort: isOn(given.get("health-checking"), false),
     destination: {

@@ -81,6 +81,10 @@ for (const [index, file] of EXAMPLES.entries()) {
 const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[] = [
   [["--pool-name", "x"], /pods of a pool \(--pool-name\) cannot be watched here.*--endpoints/s],
   [["--nope"], /--nope: unknown flag/],
+  [
+    ["--tls-cipher-suites=TLS_RSA_WITH_RC4_128_SHA"],
+    /RC4_128_SHA is not offered.*known are TLS_ECDHE/s,
+  ],
   [["--endpoints", "no-such-file"], /no-such-file/],
   [["--endpoints", "x", "--config-file=a", "--config-text=b"], /exclude each other/],
 ];
@@ -165,6 +169,43 @@ test("epp: certificates come from files and are taken up when they change", asyn
   use(second);
   const want = new X509Certificate(second.cert).fingerprint256;
   while ((await shown()) !== want) await new Promise((done) => setTimeout(done, 50));
+});
+
+test("epp: the TLS that flags ask for stays when the certificate changes", async () => {
+  const both = mkdtempSync(join(folder, "tls-"));
+  const use = ({ cert, key }: ReturnType<typeof selfSignedCertificate>): void => {
+    writeFileSync(join(both, "tls.crt"), cert);
+    writeFileSync(join(both, "tls.key"), key);
+  };
+  use(selfSignedCertificate(Date.now()));
+  const args = ["--endpoints", written("tls.json", endpointsText([])), "--cert-path", both];
+  const suite = ["ECDSA", "RSA"].map((kind) => `TLS_ECDHE_${kind}_WITH_AES_256_GCM_SHA384`).join();
+  await using epp = await RunningEpp.start([
+    ...args,
+    "--enable-cert-reload",
+    `--tls-cipher-suites=${suite}`,
+  ]);
+  const shown = (): Promise<{ cipher: string; print: string }> =>
+    new Promise((resolve, reject) => {
+      const options = { port: epp.port, host: "127.0.0.1", rejectUnauthorized: false };
+      const socket = connect({ ...options, ALPNProtocols: ["h2"], maxVersion: "TLSv1.2" }, () => {
+        const print = new X509Certificate(socket.getPeerCertificate().raw).fingerprint256;
+        resolve({ cipher: socket.getCipher().name, print });
+        socket.destroy();
+      });
+      socket.once("error", reject);
+    });
+  const before = await shown();
+  assert.match(before.cipher, /^ECDHE-(?:ECDSA|RSA)-AES256-GCM-SHA384$/);
+  const second = selfSignedCertificate(Date.now());
+  use(second);
+  const want = new X509Certificate(second.cert).fingerprint256;
+  for (;;) {
+    const { cipher, print } = await shown();
+    assert.equal(cipher, before.cipher);
+    if (print === want) break;
+    await new Promise((done) => setTimeout(done, 50));
+  }
 });
 
 test("epp: a key that is not the certificate's is refused at the start", async () => {

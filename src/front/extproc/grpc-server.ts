@@ -1,10 +1,9 @@
-import type { SecureVersion } from "node:tls";
 import type { Log } from "../../core/log.ts";
 import { GrpcCall, type GrpcMethod } from "./grpc-call.ts";
 import { HeldBytes, type MessageLimits } from "./grpc-frames.ts";
 import { GRPC_STATUS } from "./grpc-status.ts";
 import { H2_ERROR } from "./h2/h2-protocol.ts";
-import { H2Server, type TlsIdentity } from "./h2/h2-server.ts";
+import { H2Server, type TlsIdentity, type TlsSettings } from "./h2/h2-server.ts";
 import { DEAF, type H2Stream, type StreamListener } from "./h2/h2-stream.ts";
 import { headerBlock } from "./h2/hpack-encoder.ts";
 import type { RequestHead } from "./h2/request-head.ts";
@@ -16,7 +15,7 @@ export interface GrpcServerOptions {
   /** 0 takes a free port. */
   readonly port: number;
   /** Undefined serves plaintext. */
-  readonly tls: (TlsIdentity & { readonly minVersion: SecureVersion }) | undefined;
+  readonly tls: TlsSettings | undefined;
   /** By path, such as `/grpc.health.v1.Health/Check`. */
   readonly methods: ReadonlyMap<string, GrpcMethod>;
   readonly messageBytesMax: number;

@@ -1,11 +1,10 @@
-import type { SecureVersion } from "node:tls";
 import { invariant } from "../../core/invariant.ts";
 import { BodyBudget } from "../http/body-budget.ts";
 import type { ExtProcContext } from "./extproc-context.ts";
 import { ExtProcExchange } from "./extproc-exchange.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
 import { startGrpcServer } from "./grpc-server.ts";
-import type { TlsIdentity } from "./h2/h2-server.ts";
+import type { TlsIdentity, TlsSettings } from "./h2/h2-server.ts";
 import { healthMethods } from "./health-methods.ts";
 import { PROCESS_PATH } from "./processor-service.ts";
 
@@ -28,7 +27,7 @@ export interface ExtProcOptions
   readonly port: number;
   readonly healthPort: number;
   /** Undefined serves plaintext; health always does. */
-  readonly tls: (TlsIdentity & { readonly minVersion: SecureVersion }) | undefined;
+  readonly tls: TlsSettings | undefined;
   readonly messageBytesMax: number;
   /** Whether health is answered on the ext_proc port as well. */
   readonly hasHealthOnPort: boolean;

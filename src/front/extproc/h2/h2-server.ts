@@ -13,6 +13,13 @@ export interface TlsIdentity {
   readonly key: string;
 }
 
+/** How a server speaks TLS. */
+export interface TlsSettings extends TlsIdentity {
+  readonly minVersion: SecureVersion;
+  /** As OpenSSL lists them; Node's own list where undefined. */
+  readonly ciphers?: string | undefined;
+}
+
 /** What a server listens with. */
 export interface H2ServerOptions extends H2Service {
   /** Empty listens on all addresses. */
@@ -20,7 +27,7 @@ export interface H2ServerOptions extends H2Service {
   /** 0 takes a free port. */
   readonly port: number;
   /** Undefined serves plaintext, to clients that know it is HTTP/2. */
-  readonly tls: (TlsIdentity & { readonly minVersion: SecureVersion }) | undefined;
+  readonly tls: TlsSettings | undefined;
   readonly connectionsMax: number;
 }
 
@@ -42,8 +49,7 @@ export class H2Server {
     if (tls === undefined) {
       this.#server = createServer(SOCKET, (socket) => this.#serve(socket));
     } else {
-      const { minVersion } = tls;
-      const secure = { ...SOCKET, ...contextOf(tls), ALPNProtocols: ["h2"], minVersion };
+      const secure = { ...SOCKET, ...contextOf(tls), ALPNProtocols: ["h2"] };
       this.#server = createTlsServer(secure, (socket) => this.#serve(socket));
       // A client that breaks the handshake ends its own connection only.
       this.#server.on("tlsClientError", (error: Error) => options.failed(error.message));
@@ -69,7 +75,9 @@ export class H2Server {
 
   /** New connections get this certificate. */
   useTls(identity: TlsIdentity): void {
-    if ("setSecureContext" in this.#server) this.#server.setSecureContext(contextOf(identity));
+    const { tls } = this.#options;
+    if (tls === undefined || !("setSecureContext" in this.#server)) return;
+    this.#server.setSecureContext(contextOf({ ...tls, ...identity }));
   }
 
   /** Stops listening, and ends all connections with a GOAWAY; resolves when all are gone. */
@@ -87,6 +95,6 @@ export class H2Server {
 
 const SOCKET = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
 
-function contextOf({ cert, key }: TlsIdentity): SecureContextOptions {
-  return { cert, key };
+function contextOf({ cert, key, minVersion, ciphers }: TlsSettings): SecureContextOptions {
+  return { cert, key, minVersion, ...(ciphers === undefined ? {} : { ciphers }) };
 }
