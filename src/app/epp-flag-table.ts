@@ -105,8 +105,7 @@ export const EPP_FLAGS: readonly FlagSpec[] = [
   {
     name: "emit-endpoint-scores",
     kind: "switch",
-    help: "scores in the metadata",
-    answer: refusedIfOn("scores are in the admin API (/api/decisions) only"),
+    help: "tell the proxy the candidates' scores, as metadata (false)",
   },
   { name: "refresh-metrics-interval", kind: "duration", help: "between two scrapes (1s)" },
   {

@@ -79,7 +79,6 @@ const FAULTS: readonly (readonly [words: readonly string[], message: RegExp])[] 
   [["--grpc-max-recv-msg-size=big"], /must be a size/],
   [["--endpoint-selector=app=x"], /--endpoints/],
   [["--ha-enable-leader-election"], /no cluster/],
-  [["--emit-endpoint-scores"], /admin API/],
   [["--metrics-endpoint-auth"], /no cluster/],
   [["--tls-min-version=VersionTLS10"], /VersionTLS12/],
   [["--total-queued-requests-metric=sglang:queue"], /vllm:num_requests_waiting/],

@@ -10,6 +10,7 @@ import { DEFAULT_DESTINATION_HINT } from "../front/extproc/extproc-context.ts";
 import { type ExtProcFront, startExtProc } from "../front/extproc/start-extproc.ts";
 import { ciphersOf } from "./cipher-suites.ts";
 import type { ConfigSource } from "./config-reload.ts";
+import { endpointScores } from "./endpoint-scores.ts";
 import type { EppFlags } from "./epp-flags.ts";
 import { isOn, quantityBytes } from "./flag-values.ts";
 import { type KvEventFlags, kvEventAccess } from "./kv-event-access.ts";
@@ -147,6 +148,9 @@ function openExtProc(
         given.get("destination-endpoint-hint-metadata-namespace") ??
         DEFAULT_DESTINATION_HINT.namespace,
     },
+    scoresOf: isOn(given.get("emit-endpoint-scores"), false)
+      ? (decision) => endpointScores(pool.state, decision)
+      : undefined,
     isSubsetObeyed: !isOn(given.get("disable-endpoint-subset-filter"), false),
     isReady: settled(pool, parts.limits.probeTimeoutMs),
   });

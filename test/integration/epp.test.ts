@@ -125,6 +125,28 @@ test("epp: plaintext, and SIGTERM that waits for what is under way", async () =>
   assert.ok(epp.lines.some((line) => line.includes('"how":"completed"')));
 });
 
+test("epp: the scores of all candidates are told where that is asked for", async () => {
+  await using one = await HttpEndpoint.start(healthy);
+  await using two = await HttpEndpoint.start(healthy);
+  const list = [one, two].map(({ address }, i) => ({ name: `e${i}`, address }));
+  const endpoints = written("scores.json", endpointsText(list));
+  const args = ["--endpoints", endpoints, "--secure-serving=false"];
+  await using epp = await RunningEpp.start([...args, "--emit-endpoint-scores"]);
+  await untilReady(epp, 2);
+  await using client = new ExtProcClient(epp.port);
+  const call = client.open().headers("request", ASKED).body("request", BODY);
+  const reply = await call.next();
+  const destination = setHeadersOf(reply)["x-gateway-destination-endpoint"] ?? "";
+  const { "envoy.lb": metadata } = reply.dynamicMetadata as Record<
+    string,
+    Record<string, Record<string, number>>
+  >;
+  const scores = metadata?.["x-gateway-destination-endpoint-scores"] ?? {};
+  assert.deepEqual(Object.keys(scores).toSorted(), [one.address, two.address].toSorted());
+  assert.equal(scores[destination], Math.max(...Object.values(scores)));
+  call.cancel();
+});
+
 test("epp: an exchange that does not end in time is cut by the drain's limit", async () => {
   await using engine = await HttpEndpoint.start(healthy);
   const endpoints = written("cut.json", endpointsText([{ name: "e", address: engine.address }]));

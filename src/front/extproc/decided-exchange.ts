@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { EndCause } from "../../core/rejection.ts";
 import { type DispatchPlan, OWN_HEADER_PREFIX, type Target } from "../../director/dispatch-plan.ts";
+import type { DecisionNumber } from "../../director/router-core.ts";
 import type { TimedJob } from "../../dispatch/answer-times.ts";
 import type { InferenceRequest } from "../../request/inference-request.ts";
 import { AnswerWatch } from "./answer-watch.ts";
@@ -24,6 +25,7 @@ const SERVED_KEY = "x-gateway-destination-endpoint-served";
 /** A request on its way through an engine: the answer is watched, and the core is told of its end. */
 export class DecidedExchange {
   readonly plan: DispatchPlan;
+  readonly decision: DecisionNumber;
   readonly #job: DecidedJob;
   readonly #context: Pick<ExtProcContext, "clock" | "observer">;
   readonly #watch: AnswerWatch;
@@ -31,6 +33,7 @@ export class DecidedExchange {
 
   constructor(job: DecidedJob, context: Pick<ExtProcContext, "clock" | "observer">) {
     this.plan = job.plan;
+    this.decision = job.decision;
     this.#job = job;
     this.#context = context;
     this.#watch = new AnswerWatch(job, job.plan, context);

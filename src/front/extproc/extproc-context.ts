@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { ExchangeObserver } from "../../core/exchange-report.ts";
 import type { Log } from "../../core/log.ts";
+import type { DecisionNumber } from "../../director/router-core.ts";
 import type { BlockHasher } from "../../request/block-hasher.ts";
 import type { BodyScanner } from "../../request/body-scanner.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
@@ -36,4 +37,6 @@ export interface ExtProcContext {
   readonly destination: DestinationHint;
   /** Whether a gateway's subset of endpoints is obeyed. */
   readonly isSubsetObeyed: boolean;
+  /** Scores of a decision's candidates by address, for the proxy; undefined where it is not told. */
+  readonly scoresOf?: ((decision: DecisionNumber) => ReadonlyMap<string, number>) | undefined;
 }

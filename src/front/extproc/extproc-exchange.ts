@@ -200,18 +200,21 @@ export class ExtProcExchange implements GrpcCallHandler {
 
   #send(
     asked: Asked,
-    { plan }: DecidedExchange,
+    { plan, decision }: DecidedExchange,
     body: Uint8Array | undefined,
     hasTrailers: boolean,
   ): void {
-    const { key, namespace } = this.#context.destination;
+    const { destination, scoresOf } = this.#context;
+    const { key, namespace } = destination;
     const bodyBytes = body?.length;
     const change = requestChange(asked.headers, plan, {
       id: asked.id,
       destinationHeader: key,
       bodyBytes,
     });
-    const head = headersReply("request", change, { namespace, key, value: destinationOf(plan) });
+    const value = destinationOf(plan);
+    const scores = scoresOf?.(decision);
+    const head = headersReply("request", change, { namespace, key, value, scores });
     this.#sender.send(head, body, hasTrailers ? trailersReply("request", []) : undefined);
   }
 

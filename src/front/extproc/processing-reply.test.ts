@@ -40,6 +40,26 @@ test("processing-reply: headers are overwritten, removed, and the route is chose
   assert.deepEqual(reply.dynamicMetadata, { "envoy.lb": { destination: "10.0.0.1:80" } });
 });
 
+test("processing-reply: scores stand beside the destination", () => {
+  const scores = new Map([
+    ["10.0.0.1:80", 2.5],
+    ["10.0.0.2:80", 0],
+  ]);
+  const metadata = { namespace: "envoy.lb", key: "destination", value: "10.0.0.1:80", scores };
+  const want = {
+    destination: "10.0.0.1:80",
+    "x-gateway-destination-endpoint-scores": { "10.0.0.1:80": 2.5, "10.0.0.2:80": 0 },
+  };
+  const nested = read(headersReply("request", CHANGE, metadata));
+  assert.deepEqual(nested.dynamicMetadata, { "envoy.lb": want });
+  const flat = read(headersReply("request", CHANGE, { ...metadata, namespace: "" }));
+  assert.deepEqual(flat.dynamicMetadata, want);
+  const none = read(headersReply("request", CHANGE, { ...metadata, scores: new Map() }));
+  assert.deepEqual(none.dynamicMetadata, {
+    "envoy.lb": { ...want, "x-gateway-destination-endpoint-scores": {} },
+  });
+});
+
 test("processing-reply: without a namespace the key stands alone", () => {
   const reply = read(headersReply("request", CHANGE, { namespace: "", key: "k", value: "v" }));
   assert.deepEqual(reply.dynamicMetadata, { k: "v" });

@@ -20,11 +20,24 @@ const METADATA_FIELD = 8;
 // HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD.
 const OVERWRITE_OR_ADD = 2;
 
-/** Frame of the answer to headers; `metadata` is dynamic metadata of one namespace, flat where it is "". */
+/** Dynamic metadata of a reply. */
+export interface ReplyMetadata {
+  /** What stands in it stands flat where it is "". */
+  readonly namespace: string;
+  readonly key: string;
+  readonly value: string;
+  /** Scores by address, which go beside it. */
+  readonly scores?: ReadonlyMap<string, number> | undefined;
+}
+
+/** Key of the scores (llm-d). */
+const SCORES_KEY = "x-gateway-destination-endpoint-scores";
+
+/** Frame of the answer to headers. */
 export function headersReply(
   half: HalfName,
   change: HeaderChange,
-  metadata?: { readonly namespace: string; readonly key: string; readonly value: string },
+  metadata?: ReplyMetadata,
 ): Buffer {
   const writer = new WireWriter();
   if (metadata !== undefined) writeMetadata(writer, metadata);
@@ -107,27 +120,42 @@ function writeChange(writer: WireWriter, field: number, change: HeaderChange): v
   writer.close(field, mutation);
 }
 
-/** dynamic_metadata, a Struct: `{namespace: {key: value}}`. */
-function writeMetadata(
+/** dynamic_metadata, a Struct: `{namespace: {key: value, scores}}`. */
+function writeMetadata(writer: WireWriter, metadata: ReplyMetadata): void {
+  const { namespace, key, value, scores } = metadata;
+  const opened = writer.open();
+  const fields = (): void => {
+    if (scores !== undefined) {
+      writeEntry(writer, SCORES_KEY, STRUCT_VALUE, () => {
+        for (const [address, score] of scores) {
+          // Value.number_value = 2.
+          writeEntry(writer, address, undefined, () => writer.double(2, score));
+        }
+      });
+    }
+    // Value.string_value = 3.
+    writeEntry(writer, key, undefined, () => writer.text(3, value));
+  };
+  if (namespace === "") fields();
+  else writeEntry(writer, namespace, STRUCT_VALUE, fields);
+  writer.close(METADATA_FIELD, opened);
+}
+
+/** Value.struct_value. */
+const STRUCT_VALUE = 5;
+
+/** An entry of Struct.fields = 1, a map: key = 1, value = 2; what `write` writes may be a field of the Value. */
+function writeEntry(
   writer: WireWriter,
-  { namespace, key, value }: { namespace: string; key: string; value: string },
+  key: string,
+  field: number | undefined,
+  write: () => void,
 ): void {
-  // Struct.fields = 1, a map: key = 1, value = 2; Value: string_value = 3, struct_value = 5.
-  const metadata = writer.open();
-  const wrapped = writer.open();
-  const inner = writer.open();
-  const struct = writer.open();
-  const entry = writer.open();
-  const text = writer.open();
-  writer.text(3, value);
-  writer.close(2, text);
+  // The entry, its value and what is in that end at one place.
+  const opened = writer.open();
+  write();
+  if (field !== undefined) writer.close(field, opened);
+  writer.close(2, opened);
   writer.text(1, key);
-  writer.close(1, entry);
-  if (namespace !== "") {
-    writer.close(5, struct);
-    writer.close(2, inner);
-    writer.text(1, namespace);
-    writer.close(1, wrapped);
-  }
-  writer.close(METADATA_FIELD, metadata);
+  writer.close(1, opened);
 }

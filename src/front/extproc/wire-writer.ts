@@ -48,6 +48,13 @@ export class WireWriter {
     this.#varint((field << 3) | WIRE.varint);
   }
 
+  double(field: number, value: number): void {
+    this.#reserve(DOUBLE_BYTES);
+    this.#at -= DOUBLE_BYTES;
+    this.#bytes.writeDoubleLE(value, this.#at);
+    this.#varint((field << 3) | WIRE.fixed64);
+  }
+
   /** The message with the head of its gRPC frame; nothing can be written afterwards. */
   frame(): Buffer {
     const messageBytes = this.#bytes.length - this.#at;
@@ -87,6 +94,8 @@ export class WireWriter {
     this.#bytes = grown;
   }
 }
+
+const DOUBLE_BYTES = 8;
 
 /** Bytes of a varint of 32 bits. */
 const VARINT_BYTES = 5;
