@@ -175,6 +175,17 @@ test("h2: ping is answered, and closing says GOAWAY", async () => {
   await closed;
 });
 
+test("h2: clients that say nothing do not hold up the end", async () => {
+  for (const tls of [undefined, TLS]) {
+    const server = await echoServer(tls);
+    const silent = connectTcp(server.port, "127.0.0.1");
+    await once(silent, "connect");
+    await server.close();
+    silent.resume();
+    if (!silent.closed) await once(silent, "close");
+  }
+});
+
 test("h2: a client that does not read its answers is no longer read from, and harms nobody", async () => {
   await using server = await echoServer(undefined);
   const socket = connectTcp(server.port, "127.0.0.1");

@@ -50,10 +50,10 @@ export interface H2Service {
 const CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024;
 
 /** Wall milliseconds in which a client must send its first frame. */
-const GREETING_MS = 10_000;
+export const GREETING_MS = 10_000;
 
 /** Wall milliseconds that the last frames of a connection have to leave. */
-const FAREWELL_MS = 500;
+export const FAREWELL_MS = 500;
 
 /** Serves one client of HTTP/2 (RFC 9113). */
 export class H2Connection implements StreamPort {

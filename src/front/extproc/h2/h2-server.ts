@@ -5,7 +5,7 @@ import {
   type SecureVersion,
   type Server as TlsServer,
 } from "node:tls";
-import { H2Connection, type H2Service } from "./h2-connection.ts";
+import { FAREWELL_MS, GREETING_MS, H2Connection, type H2Service } from "./h2-connection.ts";
 
 /** Certificate and key of a server, PEM. */
 export interface TlsIdentity {
@@ -41,7 +41,9 @@ const KEEP_ALIVE_MS = 60_000;
 export class H2Server {
   readonly #options: H2ServerOptions;
   readonly #server: Server | TlsServer;
-  readonly #connections = new Map<Socket, H2Connection>();
+  readonly #connections = new Set<H2Connection>();
+  /** All that are open, those in the middle of a handshake too. */
+  readonly #sockets = new Set<Socket>();
 
   constructor(options: H2ServerOptions) {
     this.#options = options;
@@ -49,11 +51,15 @@ export class H2Server {
     if (tls === undefined) {
       this.#server = createServer(SOCKET, (socket) => this.#serve(socket));
     } else {
-      const secure = { ...SOCKET, ...contextOf(tls), ALPNProtocols: ["h2"] };
+      const secure = { ...SOCKET, ...HANDSHAKE, ...contextOf(tls) };
       this.#server = createTlsServer(secure, (socket) => this.#serve(socket));
       // A client that breaks the handshake ends its own connection only.
       this.#server.on("tlsClientError", (error: Error) => options.failed(error.message));
     }
+    this.#server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
     this.#server.maxConnections = options.connectionsMax;
   }
 
@@ -83,15 +89,22 @@ export class H2Server {
   /** Stops listening, and ends all connections with a GOAWAY; resolves when all are gone. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const connection of this.#connections.values()) connection.close();
+    for (const connection of this.#connections) connection.close();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, FAREWELL_MS);
     await closed;
+    clearTimeout(timer);
   }
 
   #serve(socket: Socket): void {
-    this.#connections.set(socket, new H2Connection(socket, this.#options));
-    socket.once("close", () => this.#connections.delete(socket));
+    const connection = new H2Connection(socket, this.#options);
+    this.#connections.add(connection);
+    socket.once("close", () => this.#connections.delete(connection));
   }
 }
+
+const HANDSHAKE = { ALPNProtocols: ["h2"], handshakeTimeout: GREETING_MS };
 
 const SOCKET = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
 
