@@ -129,6 +129,7 @@ test("h2: names and values are read as another program encodes them", async () =
     tls: undefined,
     streamsMax: 1000,
     connectionsMax: 10,
+    nowMs: () => 0,
     failed: (reason) => assert.fail(reason),
     serve: (stream, head) => {
       paths.push(`${head.path} ${head.contentType}`);

@@ -64,6 +64,7 @@ class Listening implements GrpcServer {
     this.#messageLimits = { messageBytesMax: options.messageBytesMax, held };
     this.#server = new H2Server({
       ...{ host, port, tls, connectionsMax, streamsMax },
+      nowMs: () => performance.now(),
       serve: (stream, head) => this.#serve(stream, head),
       failed: (error) => log.info("connection-failed", { error }),
     });

@@ -6,8 +6,8 @@ const IDLE_FRAMES = { burst: 10_000, perSecond: 1000 } as const;
 /** A frame with something in it allows for this many without, such as window updates. */
 const IDLE_FRAMES_EARNED = 4;
 
-/** Streams that end by a reset: all that are open, as when a proxy's clients leave, and more in a second. */
-const RESETS = { burstLeast: 1000, perSecond: 1000 } as const;
+/** Streams reset before their answer was complete: all, when a proxy's clients leave, and more later. */
+const RESETS = { burstLeast: 1000, perSecond: 10_000 } as const;
 
 /** Ends a connection whose client makes work and asks for none. */
 export class FloodGuard {
@@ -30,7 +30,7 @@ export class FloodGuard {
     if (!this.#idleFrames.spend(nowMs)) throw flood("frames that carry nothing");
   }
 
-  /** A stream that the client reset, or had reset by a breach; throws H2Fault. */
+  /** A stream that the client reset before its end, or had reset by a breach; throws H2Fault. */
   reset(nowMs: number): void {
     if (!this.#resets.spend(nowMs)) throw flood("resets");
   }

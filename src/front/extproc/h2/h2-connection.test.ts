@@ -206,6 +206,17 @@ test("h2-connection: a reset by the client is told once, and what crosses one of
   assert.equal(peer.of(FRAME.rstStream, 1)[1]?.payload.readUInt32BE(), H2_ERROR.streamClosed);
 });
 
+test("h2-connection: resets of streams whose answer is complete are no flood", async () => {
+  const peer = new H2Peer({ serve: (stream) => stream.respond(OK, true) });
+  const frames = Array.from({ length: 2000 }, (_, i) => [
+    open(2 * i + 1),
+    frame(FRAME.rstStream, 0, 2 * i + 1, number(H2_ERROR.none)),
+  ]);
+  await peer.greet(...frames.flat(), open(5001));
+  assert.equal(peer.goawayCode, undefined);
+  assert.equal(peer.calls.filter((call) => call.endsWith("closed")).length, 2000);
+});
+
 test("h2-connection: a client's GOAWAY lets its streams end, then the connection", async () => {
   const peer = new H2Peer({ serve: (stream) => stream.respond(OK, false) });
   await peer.greet(open(1, FLAG.endStream), frame(FRAME.goaway, 0, 0, Buffer.alloc(8)));

@@ -40,6 +40,8 @@ import { StreamTable } from "./stream-table.ts";
 export interface H2Service {
   /** Streams at once; further ones get REFUSED_STREAM. */
   readonly streamsMax: number;
+  /** Wall time, from any beginning. */
+  nowMs(): number;
   /** Called for each request, with its stream; may answer at once, and must not throw. */
   serve(stream: H2Stream, head: RequestHead): StreamListener;
   /** Told what ended a connection, unless its client just left. */
@@ -79,7 +81,7 @@ export class H2Connection implements StreamPort {
   constructor(socket: Duplex, service: H2Service) {
     this.#socket = socket;
     this.#service = service;
-    this.#guard = new FloodGuard(service.streamsMax, performance.now());
+    this.#guard = new FloodGuard(service.streamsMax, service.nowMs());
     this.#output = new ConnectionOutput(socket, () => this.#settle());
     this.#timer = setTimeout(() => this.#fail(TOO_LATE), GREETING_MS);
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
@@ -222,12 +224,12 @@ export class H2Connection implements StreamPort {
         break;
       case FRAME.priority:
         expectPriority(streamId, payload);
-        this.#guard.idle(performance.now());
+        this.#guard.idle(this.#service.nowMs());
         break;
       case FRAME.pushPromise:
         throw wrong("a PUSH_PROMISE of a client");
       default:
-        this.#guard.idle(performance.now());
+        this.#guard.idle(this.#service.nowMs());
     }
   }
 
@@ -243,7 +245,7 @@ export class H2Connection implements StreamPort {
     const stream = this.#streams.known(streamId);
     const isEnd = (flags & FLAG.endStream) !== 0;
     if (payload.length > 0) this.#guard.carried();
-    else if (!isEnd) this.#guard.idle(performance.now());
+    else if (!isEnd) this.#guard.idle(this.#service.nowMs());
     this.#credit(payload.length);
     const bytes = unpadded(flags, payload, 0);
     if (stream === undefined || stream.isRemoteOver) {
@@ -323,14 +325,17 @@ export class H2Connection implements StreamPort {
   #rstStream(streamId: number, payload: Buffer): void {
     expectLength(payload, 4);
     const stream = this.#streams.known(streamId);
-    this.#guard.reset(performance.now());
+    const nowMs = this.#service.nowMs();
+    // Once its answer is complete, a reset is but the way in which some clients close a stream.
+    if (stream?.isWritable === true) this.#guard.reset(nowMs);
+    else this.#guard.idle(nowMs);
     this.#streams.wasReset(streamId, true);
     stream?.abandon();
   }
 
   #windowUpdate(streamId: number, payload: Buffer): void {
     expectLength(payload, 4);
-    this.#guard.idle(performance.now());
+    this.#guard.idle(this.#service.nowMs());
     const bytes = payload.readUInt32BE(0) & 0x7fff_ffff;
     if (streamId === 0) {
       if (bytes === 0) throw wrong("a WINDOW_UPDATE of nothing");
@@ -345,7 +350,7 @@ export class H2Connection implements StreamPort {
 
   #takeSettings(flags: number, streamId: number, payload: Buffer): void {
     expectNoStream(streamId);
-    this.#guard.idle(performance.now());
+    this.#guard.idle(this.#service.nowMs());
     if ((flags & FLAG.ack) !== 0) {
       expectLength(payload, 0);
       return;
@@ -361,18 +366,18 @@ export class H2Connection implements StreamPort {
   #ping(flags: number, streamId: number, payload: Buffer): void {
     expectNoStream(streamId);
     expectLength(payload, 8);
-    this.#guard.idle(performance.now());
+    this.#guard.idle(this.#service.nowMs());
     if ((flags & FLAG.ack) === 0) this.#output.frame(FRAME.ping, FLAG.ack, 0, payload);
   }
 
   #breach(stream: H2Stream, code: H2Error): void {
-    this.#guard.reset(performance.now());
+    this.#guard.reset(this.#service.nowMs());
     stream.reset(code);
   }
 
   /** Resets a stream that is not, or no longer, one of the connection's. */
   #refuse(streamId: number, code: H2Error, isEnd: boolean): void {
-    this.#guard.reset(performance.now());
+    this.#guard.reset(this.#service.nowMs());
     this.#sendReset(streamId, code, isEnd);
   }
 
