@@ -72,7 +72,7 @@ const RULES: ArchitectureRules = {
   packages: {
     zod: ["config", "manifest", "plugin", "plugins", "discovery", "app"],
     yaml: ["config", "manifest", "discovery", "cli"],
-    undici: ["dispatch", "datalayer", "engine-server", "sidecar"],
+    undici: ["datalayer", "engine-server", "sidecar"],
     "prom-client": ["telemetry", "engine-server"],
     pino: ["telemetry"],
     commander: ["cli"],

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type ErrorAnswer, errorBody } from "./error-answer.ts";
+import { declaredBytes } from "./headers.ts";
 
 /** What the client does while an answer is under way. */
 export interface ClientEvents {
@@ -9,6 +10,18 @@ export interface ClientEvents {
   /** A client that was slower than the engine took what was written. */
   drained(): void;
 }
+
+/** What a head says of the body behind it. */
+export interface BodyKind {
+  readonly isStream?: boolean;
+  /** Whether it comes with the framing of chunks. */
+  readonly isChunked?: boolean;
+}
+
+// Above it the engine is held back; a write that the kernel took at once counts for nothing.
+const MAX_UNSENT_BYTES = 64 * 1024;
+// Up to here node:http joins head and body into one write, at the price of a copy.
+const MAX_JOINED_BYTES = 16 * 1024;
 
 /**
  * The client's half of an exchange. A body that cannot be completed ends in a cut connection, never
@@ -20,6 +33,12 @@ export class ClientSide {
   readonly #events: ClientEvents;
   readonly #left: () => void;
   #isDraining = false;
+  #isRelaying = false;
+  #isHeadFlushed = false;
+  /** Of the whole body; -1 when it is not known. */
+  #declaredBytes = -1;
+  /** A body in one piece, which leaves with the head. */
+  #wholeBody: Uint8Array | undefined;
 
   constructor(response: ServerResponse, events: ClientEvents) {
     this.#response = response;
@@ -45,34 +64,63 @@ export class ClientSide {
     return this.#response.headersSent;
   }
 
+  /** Whether the body is to be given to `relay` with its framing instead of to `write`. */
+  get isRelaying(): boolean {
+    return this.#isRelaying;
+  }
+
   /**
-   * Sends status and headers; those of a stream at once, others with the first bytes of the body.
+   * Sends status and headers; those of a stream at once, others with the first bytes of the body. A
+   * chunked body keeps its framing where the client understands it and its turn has come: a
+   * pipelined response without a socket has to wait in node:http's own queue.
    */
-  head(status: number, headers: string[], isStream: boolean): void {
+  head(status: number, headers: string[], body: BodyKind = {}): void {
+    const { isStream = false, isChunked = false } = body;
+    this.#isRelaying =
+      isChunked && this.takesTrailers && this.#response.socket === this.#connection;
+    // node:http writes the last chunk only of a coding that it has been told of.
+    if (this.#isRelaying) headers.push("transfer-encoding", "chunked");
+    else this.#declaredBytes = declaredBytes(headers);
     this.#response.writeHead(status, headers);
     if (!isStream) return;
     this.#connection.setNoDelay(true);
-    this.#response.flushHeaders();
+    this.#flushHead();
   }
 
   /** False when the client is slower: write no more until `drained`. */
   write(chunk: Uint8Array): boolean {
-    if (this.isGone || this.#response.write(chunk)) return true;
-    if (!this.#isDraining) {
-      this.#isDraining = true;
-      this.#response.once("drain", () => {
-        this.#isDraining = false;
-        this.#events.drained();
-      });
+    if (this.isGone) return true;
+    if (chunk.length === this.#declaredBytes) {
+      this.#wholeBody = chunk;
+      return true;
     }
-    return false;
+    return this.#response.write(chunk) || !this.#isFull(this.#response);
+  }
+
+  /**
+   * Writes a part of a chunked body as the engine framed it, past node:http, which ends it all the
+   * same. What is last leaves together with the end. False as for `write`.
+   */
+  relay(bytes: Uint8Array, isLast: boolean): boolean {
+    if (this.isGone) return true;
+    const connection = this.#connection;
+    connection.cork();
+    this.#flushHead();
+    const isTaken = connection.write(bytes);
+    // `end` uncorks.
+    if (isLast) return true;
+    connection.uncork();
+    return isTaken || !this.#isFull(connection);
   }
 
   /** Ends a complete answer; a client that does not take the rest of it for `stallMs` is cut. */
   end(stallMs: number, trailers?: Readonly<Record<string, string>>): void {
     if (this.isGone) return;
     if (trailers !== undefined) this.#response.addTrailers(trailers);
-    this.#response.end();
+    const body = this.#wholeBody;
+    if (body === undefined) this.#response.end();
+    else if (body.length > MAX_JOINED_BYTES) this.#response.end(body);
+    else this.#response.end(latin1Of(body), "latin1");
     if (this.#response.writableLength > 0) {
       this.#response.setTimeout(stallMs, () => this.#connection.destroy());
     }
@@ -83,7 +131,7 @@ export class ClientSide {
     const body = errorBody(error);
     const length = String(body.length);
     const own = ["content-type", "application/json", "content-length", length];
-    this.head(error.status, [...own, ...headers], false);
+    this.head(error.status, [...own, ...headers]);
     this.write(body);
     this.end(stallMs);
   }
@@ -97,4 +145,26 @@ export class ClientSide {
   release(): void {
     this.#connection.off("close", this.#left);
   }
+
+  #flushHead(): void {
+    // Once more it would be an empty write.
+    if (!this.#isHeadFlushed) this.#response.flushHeaders();
+    this.#isHeadFlushed = true;
+  }
+
+  /** Whether too much is unsent; then `drained` follows. */
+  #isFull(written: ServerResponse | Socket): boolean {
+    if (written.writableLength <= MAX_UNSENT_BYTES) return false;
+    if (this.#isDraining) return true;
+    this.#isDraining = true;
+    written.once("drain", () => {
+      this.#isDraining = false;
+      this.#events.drained();
+    });
+    return true;
+  }
+}
+
+function latin1Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }

@@ -71,6 +71,8 @@ export class Exchange implements LegsSink {
   #status = 0;
   readonly #retryReasons: RetryReason[] = [];
   #responseBytes = 0;
+  /** Events of the current read. */
+  #eventCount = 0;
   #pdHeader: string | undefined;
   #pd: PdOutcome | undefined;
   #isOver = false;
@@ -116,19 +118,26 @@ export class Exchange implements LegsSink {
     this.#pdHeader = headerText(head.headers, PD_HEADER);
     this.#readPd(undefined);
     const headers = relayedHeaders(head, new Map(this.#ownHeaders()));
-    this.#client.head(head.status, headers, isEventStream(head.headers));
+    const { isChunked } = head;
+    this.#client.head(head.status, headers, { isStream: isEventStream(head.headers), isChunked });
   }
 
   data(chunk: Buffer): void {
     if (this.#responseBytes === 0) {
       this.#times.firstByte();
       this.#deadline.restart(this.#wallMs(this.#context.limits.gapTimeoutMs));
-    } else {
-      this.#deadline.touch();
     }
     this.#responseBytes += chunk.length;
-    this.#times.events(this.#reader?.push(chunk) ?? 0);
+    this.#eventCount += this.#reader?.push(chunk) ?? 0;
+    if (this.#client.isRelaying) return;
+    this.#progress();
     if (!this.#client.write(chunk)) this.#call?.pause();
+  }
+
+  framed(bytes: Buffer, isLast: boolean): void {
+    if (!this.#client.isRelaying) return;
+    this.#progress();
+    if (!this.#client.relay(bytes, isLast)) this.#call?.pause();
   }
 
   end(trailers: IncomingHttpHeaders): void {
@@ -161,6 +170,13 @@ export class Exchange implements LegsSink {
     const { id: requestId } = this.#job.request;
     this.#context.log.warn("prefill-failed", { requestId, endpoint: target.id, fault });
     if (fault === "connect-error") this.#reportUnhealthy(target);
+  }
+
+  /** Once for each read of the engine's bytes. */
+  #progress(): void {
+    this.#deadline.touch();
+    this.#times.events(this.#eventCount);
+    this.#eventCount = 0;
   }
 
   #send(): void {

@@ -22,6 +22,7 @@ const NOT_FORWARDED = new Set([
   "content-length",
   "expect",
 ]);
+const LENGTH = "content-length";
 const NOT_RELAYED = new Set(HOP_BY_HOP);
 
 /** What a proxy changes in a head, by lower-case name; undefined removes the header. */
@@ -66,6 +67,17 @@ export function relayedHeaders(head: ResponseHead, changes: HeaderChanges): stri
 export function headerText(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return typeof value === "string" || value === undefined ? value : value.join(", ");
+}
+
+/** `content-length` among name, value, name, value …; -1 without one. */
+export function declaredBytes(headers: readonly string[]): number {
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length === LENGTH.length && name.toLowerCase() === LENGTH) {
+      return Number(headers[i + 1]);
+    }
+  }
+  return -1;
 }
 
 /** Whether an answer is a stream of server-sent events that nobody compressed. */

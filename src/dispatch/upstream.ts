@@ -1,15 +1,17 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { performance } from "node:perf_hooks";
 import type { Readable } from "node:stream";
-import { Pool, type Dispatcher as UndiciDispatcher } from "undici";
 import type { RouterError } from "../core/router-error.ts";
-import { type CallProgress, upstreamFault } from "./upstream-fault.ts";
+import { Lane } from "./lane.ts";
+import { isChunked, requestHead } from "./request-head.ts";
+import { RefusedCall, UpstreamExchange } from "./upstream-exchange.ts";
+import { requestFault, routerFault } from "./upstream-fault.ts";
 
-// uvicorn closes an idle connection after 5 s; ours goes first, so that no request meets the
-// closing.
-const KEEP_ALIVE_MS = 4000;
-// Endpoints leave by `forget`; a sidecar learns addresses from headers, and the oldest pool makes
-// room.
-const MAX_ADDRESSES = 1024;
+// Endpoints leave by `forget`; a sidecar learns addresses from headers, and the oldest makes room.
+const MAX_LANES = 1024;
+// Longest read of an engine's bytes; a socket's buffer seldom holds more.
+const READ_BYTES = 64 * 1024;
+const SWEEP_MS = 500;
 
 /** Bounds of the connections to one address. */
 export interface UpstreamOptions {
@@ -29,13 +31,13 @@ export interface UpstreamTls {
 export interface UpstreamRequest {
   /** `host:port`. */
   readonly address: string;
+  /** Plain HTTP without it. Connections with different settings do not mix. */
+  readonly tls?: UpstreamTls | undefined;
   readonly method: string;
   readonly path: string;
-  /** Name, value, name, value …; host and length are not among them. */
+  /** Name, value, name, value …; host is not among them, length only with a body that comes. */
   readonly headers: string[];
   readonly body: Uint8Array | Readable | undefined;
-  /** Plain HTTP without it. */
-  readonly tls?: UpstreamTls | undefined;
 }
 
 /** Status and headers of an answer. */
@@ -45,6 +47,8 @@ export interface ResponseHead {
   readonly headers: IncomingHttpHeaders;
   /** Name, value, name, value … as received. */
   readonly rawHeaders: readonly string[];
+  /** Whether the body comes in chunks and the sink is told of them by `framed`. */
+  readonly isChunked: boolean;
 }
 
 /**
@@ -55,6 +59,12 @@ export interface UpstreamSink {
   head(head: ResponseHead): void;
   /** The chunk may be kept. */
   data(chunk: Buffer): void;
+  /**
+   * After the `data` of one read of a chunked body: the same bytes with the engine's framing, which
+   * may be relayed in their place. The last chunk, of no bytes, is not among them; `isLast` says
+   * that `end` follows at once.
+   */
+  framed?(bytes: Buffer, isLast: boolean): void;
   end(trailers: IncomingHttpHeaders): void;
   /** Never called before `send` returned. */
   failed(fault: RouterError): void;
@@ -68,197 +78,72 @@ export interface UpstreamCall {
   abort(): void;
 }
 
-interface Lane {
-  readonly pool: Pool;
-  activeCount: number;
-  isStarting: boolean;
-  readonly waiting: Set<Call>;
-}
-
-/**
- * Connections to engines, one bounded pool an address; router and sidecar send all their requests
- * here.
- */
+/** Connections to engines; router and sidecar send all their requests here. */
 export class Upstream {
   readonly #options: UpstreamOptions;
+  readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #lanes = new Map<string, Lane>();
-  /** Pools of forgotten addresses whose requests still run. */
-  readonly #closing = new Set<Pool>();
+  /** Lanes of forgotten addresses whose requests still run. */
+  readonly #closing = new Set<Lane>();
+  #sweep: NodeJS.Timeout | undefined;
 
   constructor(options: UpstreamOptions) {
     this.#options = options;
   }
 
   send(request: UpstreamRequest, sink: UpstreamSink): UpstreamCall {
+    let head: string;
+    try {
+      head = requestHead(request);
+    } catch (error) {
+      return new RefusedCall(sink, requestFault(error));
+    }
+    const { method, body } = request;
     const lane = this.#laneOf(request);
-    const call = new Call(request, sink, (wasActive) => this.#leave(lane, call, wasActive));
-    lane.waiting.add(call);
-    this.#startWaiting(lane);
-    return call;
+    const outgoing = { head, body, isBodyChunked: isChunked(request) };
+    const exchange = new UpstreamExchange(method, outgoing, sink, lane);
+    lane.board(exchange);
+    return exchange;
   }
 
-  /** Closes the pools of an address once their requests have ended. */
+  /** Closes the connections of an address once its requests have ended. */
   forget(address: string): void {
-    for (const tls of [undefined, { isVerifying: true }, { isVerifying: false }]) {
-      this.#forgetLane(laneKey({ address, tls }));
-    }
+    for (const [key, lane] of this.#lanes) if (lane.address === address) this.#retire(key, lane);
   }
 
   /** Closes all connections; requests under way fail. */
-  async close(): Promise<void> {
-    const pools = [...this.#closing, ...[...this.#lanes.values()].map((lane) => lane.pool)];
+  close(): Promise<void> {
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
+    const lanes = [...this.#closing, ...this.#lanes.values()];
     this.#lanes.clear();
-    await Promise.all(pools.map((pool) => pool.destroy()));
+    this.#closing.clear();
+    for (const lane of lanes) lane.cut(routerFault("the router closes its connections"));
+    return Promise.resolve();
   }
 
-  #forgetLane(key: string): void {
-    const pool = this.#lanes.get(key)?.pool;
-    if (pool === undefined) return;
-    this.#lanes.delete(key);
-    this.#closing.add(pool);
-    pool.close(() => this.#closing.delete(pool));
-  }
-
-  #laneOf(request: UpstreamRequest): Lane {
-    const { address, tls } = request;
-    const key = laneKey(request);
+  #laneOf({ address, tls }: UpstreamRequest): Lane {
+    const key = tls === undefined ? address : `${tls.isVerifying ? "tls" : "tls?"} ${address}`;
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;
-    const oldest = this.#lanes.size < MAX_ADDRESSES ? undefined : this.#lanes.keys().next().value;
-    if (oldest !== undefined) this.#forgetLane(oldest);
-    const pool = new Pool(`${tls === undefined ? "http" : "https"}://${address}`, {
-      allowH2: false,
-      pipelining: 1,
-      connections: this.#options.connectionsPerEndpoint,
-      connectTimeout: this.#options.connectTimeoutMs,
-      ...(tls === undefined ? {} : { connect: { rejectUnauthorized: tls.isVerifying } }),
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      // Deadlines are the exchange's: the client's defaults of 300 s cut long prefills.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-    const lane = { pool, activeCount: 0, isStarting: false, waiting: new Set<Call>() };
+    const oldest = this.#lanes.size < MAX_LANES ? undefined : this.#lanes.entries().next().value;
+    if (oldest !== undefined) this.#retire(...oldest);
+    const { connectTimeoutMs, connectionsPerEndpoint } = this.#options;
+    const connection = { address, tls, connectTimeoutMs, readBuffer: this.#readBuffer };
+    const lane = new Lane(connection, connectionsPerEndpoint, () => this.#closing.delete(lane));
     this.#lanes.set(key, lane);
+    this.#sweep ??= setInterval(() => this.#closeIdle(), SWEEP_MS).unref();
     return lane;
   }
 
-  /**
-   * A request waits here rather than in the pool: the pool would keep the body of one that was
-   * aborted.
-   */
-  #startWaiting(lane: Lane): void {
-    // A call that fails within `start` leaves at once and comes by here again; this loop goes on
-    // for it.
-    if (lane.isStarting) return;
-    lane.isStarting = true;
-    for (const call of lane.waiting) {
-      if (lane.activeCount >= this.#options.connectionsPerEndpoint) break;
-      lane.waiting.delete(call);
-      lane.activeCount++;
-      call.start(lane.pool);
-    }
-    lane.isStarting = false;
+  #retire(key: string, lane: Lane): void {
+    this.#lanes.delete(key);
+    this.#closing.add(lane);
+    lane.retire();
   }
 
-  #leave(lane: Lane, call: Call, wasActive: boolean): void {
-    lane.waiting.delete(call);
-    if (wasActive) lane.activeCount--;
-    this.#startWaiting(lane);
-  }
-}
-
-/** Connections of one kind to one address. */
-function laneKey({ address, tls }: Pick<UpstreamRequest, "address" | "tls">): string {
-  if (tls === undefined) return address;
-  return tls.isVerifying ? `${address} verified` : `${address} unverified`;
-}
-
-class Call implements UpstreamCall, UndiciDispatcher.DispatchHandler {
-  readonly #request: UpstreamRequest;
-  readonly #sink: UpstreamSink;
-  readonly #leave: (wasActive: boolean) => void;
-  #controller: UndiciDispatcher.DispatchController | undefined;
-  #progress: CallProgress = "unsent";
-  #isStarted = false;
-  #isOver = false;
-  #isAborted = false;
-
-  constructor(request: UpstreamRequest, sink: UpstreamSink, leave: (wasActive: boolean) => void) {
-    this.#request = request;
-    this.#sink = sink;
-    this.#leave = leave;
-  }
-
-  start(pool: Pool): void {
-    this.#isStarted = true;
-    const { method, path, headers, body = null } = this.#request;
-    pool.dispatch({ method, path, headers, body }, this);
-  }
-
-  pause(): void {
-    this.#controller?.pause();
-  }
-
-  resume(): void {
-    if (!this.#isOver) this.#controller?.resume();
-  }
-
-  abort(): void {
-    this.#isAborted = true;
-    if (this.#isOver) return;
-    this.#isOver = true;
-    if (!this.#isStarted) this.#leave(false);
-    // Without a controller the request waits for its connection; `onRequestStart` stops it there.
-    this.#controller?.abort(new Error("aborted"));
-  }
-
-  onRequestStart(controller: UndiciDispatcher.DispatchController): void {
-    this.#controller = controller;
-    this.#progress = "sent";
-    if (this.#isOver) controller.abort(new Error("aborted"));
-  }
-
-  onResponseStarted(): void {
-    this.#progress = "answering";
-  }
-
-  onResponseStart(
-    controller: UndiciDispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-  ): void {
-    if (this.#isOver || status < 200) return;
-    const raw = controller.rawHeaders;
-    const rawHeaders = Array.isArray(raw)
-      ? raw.map((text) => (typeof text === "string" ? text : text.toString("latin1")))
-      : [];
-    this.#sink.head({ status, headers, rawHeaders });
-  }
-
-  onResponseData(_controller: UndiciDispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#isOver) this.#sink.data(chunk);
-  }
-
-  onResponseEnd(
-    _controller: UndiciDispatcher.DispatchController,
-    trailers: IncomingHttpHeaders,
-  ): void {
-    this.#leave(true);
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#sink.end(trailers);
-  }
-
-  onResponseError(_controller: UndiciDispatcher.DispatchController, error: Error): void {
-    this.#leave(true);
-    if (this.#isOver) return;
-    this.#isOver = true;
-    const fault = upstreamFault(error, this.#progress);
-    // A request that cannot even be written fails within `send`, whose caller has no call to speak
-    // of yet.
-    queueMicrotask(() => {
-      if (!this.#isAborted) this.#sink.failed(fault);
-    });
+  #closeIdle(): void {
+    const nowMs = performance.now();
+    for (const lane of this.#lanes.values()) lane.closeIdle(nowMs);
   }
 }

@@ -55,11 +55,15 @@ class EngineRelay implements LegsSink {
     this.#isTrailed = isStream && facts.length > 0 && this.#client.takesTrailers;
     const trailer = this.#isTrailed ? ["trailer", PD_HEADER] : [];
     const headers = [...relayedHeaders(head, new Map()), ...trailer, ...facts];
-    this.#client.head(head.status, headers, isStream);
+    this.#client.head(head.status, headers, { isStream, isChunked: head.isChunked });
   }
 
   data(chunk: Buffer): void {
-    if (!this.#client.write(chunk)) this.#call?.pause();
+    if (!this.#client.isRelaying && !this.#client.write(chunk)) this.#call?.pause();
+  }
+
+  framed(bytes: Buffer, isLast: boolean): void {
+    if (this.#client.isRelaying && !this.#client.relay(bytes, isLast)) this.#call?.pause();
   }
 
   end(_trailers: IncomingHttpHeaders): void {
