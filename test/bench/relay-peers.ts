@@ -1,0 +1,106 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { programPath } from "./native-tools.ts";
+import { PeerProcess } from "./peer-process.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+/** Prefix matching and queues over one endpoint: the whole job of a decision. */
+const PICKER = `apiVersion: inference.networking.x-k8s.io/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- type: single-profile-handler
+- type: max-score-picker
+- type: queue-scorer
+- type: prefix-cache-scorer
+  parameters: { hashBlockSize: 64, maxPrefixBlocksToMatch: 256, lruCapacityPerServer: 39744 }
+schedulingProfiles:
+- name: default
+  plugins:
+  - { pluginRef: prefix-cache-scorer, weight: 2 }
+  - { pluginRef: queue-scorer, weight: 1 }
+  - { pluginRef: max-score-picker }
+`;
+
+/** Starts the router of a checkout in front of the engine, access log and metrics included. */
+export function startRouter(
+  name: string,
+  ports: { readonly engine: number; readonly own: number },
+  folder: string,
+  checkout: string = ROOT,
+): Promise<PeerProcess> {
+  const config = join(folder, "picker.yaml");
+  const endpoints = join(folder, "endpoints.yaml");
+  writeFileSync(config, PICKER);
+  const endpoint = `{ name: engine-0, address: 127.0.0.1, port: "${ports.engine}" }`;
+  writeFileSync(endpoints, `endpoints:\n- ${endpoint}\n`);
+  const main = join(checkout, "src/cli/main.ts");
+  const files = ["--config", config, "--endpoints", endpoints];
+  const own = ["--port", String(ports.own), "--admin-port", "0", "--model", "m"];
+  const profiling = process.env["RELAY_BENCH_NODE_OPTIONS"]?.split(" ") ?? [];
+  const command = [process.execPath, ...profiling, main, "serve", ...files, ...own];
+  return PeerProcess.start(name, ports.own, command);
+}
+
+/** nginx with one worker, kept connections and unbuffered streams; undefined where it is missing. */
+export function startNginx(
+  ports: { readonly engine: number; readonly own: number },
+  folder: string,
+): Promise<PeerProcess> | undefined {
+  const program = programPath("nginx");
+  if (program === undefined) return undefined;
+  const pass = `proxy_pass http://engine; proxy_http_version 1.1; proxy_set_header Connection "";`;
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((kind) => `${kind}_temp_path ${folder}/nginx-${kind};`)
+    .join("\n");
+  const file = join(folder, "nginx.conf");
+  writeFileSync(
+    file,
+    `worker_processes 1; daemon off; pid ${folder}/nginx.pid; error_log ${folder}/nginx.log;
+events { worker_connections 8192; }
+http {
+  access_log off; client_max_body_size 64m; client_body_buffer_size 1m;
+  keepalive_requests 100000000; ${temporary}
+  upstream engine {
+    server 127.0.0.1:${ports.engine}; keepalive 4096; keepalive_requests 100000000;
+  }
+  server {
+    listen 127.0.0.1:${ports.own} backlog=8192;
+    location / { ${pass} }
+    location /v1/stream/ { ${pass} proxy_buffering off; }
+  }
+}
+`,
+  );
+  return PeerProcess.start("nginx", ports.own, [program, "-c", file, "-e", `${folder}/nginx.log`]);
+}
+
+/** haproxy with one thread and reused connections; undefined where it is missing. */
+export function startHaproxy(
+  ports: { readonly engine: number; readonly own: number },
+  folder: string,
+): Promise<PeerProcess> | undefined {
+  const program = programPath("haproxy");
+  if (program === undefined) return undefined;
+  const file = join(folder, "haproxy.cfg");
+  writeFileSync(
+    file,
+    `global
+  nbthread 1
+  maxconn 8192
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  http-reuse always
+frontend front
+  bind 127.0.0.1:${ports.own} backlog 8192
+  default_backend engine
+backend engine
+  server engine 127.0.0.1:${ports.engine} pool-max-conn 8192
+`,
+  );
+  return PeerProcess.start("haproxy", ports.own, [program, "-db", "-f", file]);
+}

@@ -1,0 +1,130 @@
+// CPU and latency of the router's whole job beside nginx and haproxy, in turns within one run:
+//   node test/bench/relay.ts [--rounds 3] [--seconds 2] [--warmup 8] [--case NAME]… [--against CHECKOUT] [--json FILE]
+// Needs Linux and gcc; servers that are missing are left out (Debian: apt-get install nginx haproxy).
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { nativeTools, programPath } from "./native-tools.ts";
+import { freePorts, type PeerProcess, startEngine } from "./peer-process.ts";
+import { checkBudgets, medianSample } from "./relay-budgets.ts";
+import { measure, RELAY_CASES, type RelaySample, writeBody } from "./relay-measure.ts";
+import { startHaproxy, startNginx, startRouter } from "./relay-peers.ts";
+
+// 20 events a second on each stream.
+const EVENT_INTERVAL_US = 50_000;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "3" },
+    seconds: { type: "string", default: "2" },
+    warmup: { type: "string", default: "8" },
+    case: { type: "string", multiple: true },
+    against: { type: "string" },
+    json: { type: "string" },
+  },
+});
+const names = RELAY_CASES.map(({ name }) => name);
+const wanted = values.case ?? names;
+for (const name of wanted) {
+  if (names.includes(name)) continue;
+  console.error(`--case ${name}: no such case (allowed: ${names.join(", ")})`);
+  process.exit(2);
+}
+const run = { warmupSeconds: 0.5, seconds: positive("seconds") };
+const rounds = positive("rounds");
+const folder = mkdtempSync(join(tmpdir(), "switchyard-relay-"));
+const peers: PeerProcess[] = [];
+try {
+  await main();
+} finally {
+  await Promise.all(peers.map((peer) => peer[Symbol.asyncDispose]()));
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function main(): Promise<void> {
+  const tools = nativeTools(folder);
+  if (tools === undefined) return console.log("relay: skipped, gcc is missing");
+  if (programPath("taskset") === undefined) console.log("taskset is missing: nothing is pinned");
+  const [engine = 0, own = 0, against = 0, nginx = 0, haproxy = 0] = await freePorts(5);
+  const enginePeer = await startEngine(engine, tools.upstream, EVENT_INTERVAL_US);
+  peers.push(enginePeer);
+  const relays: PeerProcess[] = [await startRouter("router", { engine, own }, folder)];
+  if (values.against !== undefined) {
+    const ports = { engine, own: against };
+    relays.push(await startRouter("against", ports, folder, values.against));
+  }
+  const nginxPeer = await startNginx({ engine, own: nginx }, folder);
+  const haproxyPeer = await startHaproxy({ engine, own: haproxy }, folder);
+  for (const peer of [nginxPeer, haproxyPeer]) if (peer !== undefined) relays.push(peer);
+  if (nginxPeer === undefined || haproxyPeer === undefined) {
+    console.log("left out what is missing: apt-get install nginx haproxy");
+  }
+  peers.push(...relays);
+  const results = await measureAll(tools.load, relays);
+  report(results);
+}
+
+/** Peers take turns, so that what else the machine does meets all of them. */
+async function measureAll(
+  load: string,
+  relays: readonly PeerProcess[],
+): Promise<Map<string, Map<string, RelaySample>>> {
+  const results = new Map(relays.map((peer) => [peer.name, new Map<string, RelaySample>()]));
+  for (const relayCase of RELAY_CASES.filter(({ name }) => wanted.includes(name))) {
+    const body = writeBody(folder, relayCase.bodyKilobytes);
+    const samples = new Map(relays.map((peer) => [peer.name, [] as RelaySample[]]));
+    for (const peer of relays) {
+      const warmup = { warmupSeconds: positive("warmup"), seconds: 0.1 };
+      await measure(load, peer, { relayCase, body, run: warmup });
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const peer of relays) {
+        samples.get(peer.name)?.push(await measure(load, peer, { relayCase, body, run }));
+      }
+    }
+    console.log(`\n${relayCase.name}`);
+    for (const peer of relays) {
+      const sample = medianSample(samples.get(peer.name) ?? []);
+      results.get(peer.name)?.set(relayCase.name, sample);
+      console.log(line(peer.name, sample, results.get("nginx")?.get(relayCase.name)));
+    }
+  }
+  return results;
+}
+
+function line(name: string, sample: RelaySample, nginx: RelaySample | undefined): string {
+  const { costUs, perSecond, core, p50Us, p99Us, loadCore, failed } = sample;
+  const share =
+    nginx === undefined ? "" : ` ${(sample.perCoreSecond / nginx.perCoreSecond).toFixed(2)}x nginx`;
+  const isLimit = loadCore > 0.9 ? " (load generator is the limit)" : "";
+  return (
+    `  ${name.padEnd(8)} ${costUs.toFixed(1).padStart(7)} us ${perSecond.toFixed(0).padStart(7)}/s` +
+    ` core ${core.toFixed(2)} p50 ${p50Us.toFixed(0)} p99 ${p99Us.toFixed(0)} us` +
+    ` load ${loadCore.toFixed(2)}${share}${failed > 0 ? ` FAILED ${failed}` : ""}${isLimit}`
+  );
+}
+
+function report(results: ReadonlyMap<string, ReadonlyMap<string, RelaySample>>): void {
+  const budgets = checkBudgets(
+    results.get("router") ?? new Map(),
+    results.get("nginx") ?? new Map(),
+  );
+  console.log("\nbudgets");
+  for (const { name, value, limit, isMet } of budgets) {
+    console.log(`  ${isMet ? "met   " : "MISSED"} ${name}: ${value.toFixed(2)} (${limit})`);
+  }
+  if (values.json === undefined) return;
+  const peersByName = Object.fromEntries(
+    [...results].map(([name, cases]) => [name, Object.fromEntries(cases)]),
+  );
+  writeFileSync(values.json, `${JSON.stringify({ peers: peersByName, budgets }, null, 2)}\n`);
+}
+
+function positive(name: "rounds" | "seconds" | "warmup"): number {
+  const value = Number(values[name]);
+  if (value > 0 && Number.isFinite(value)) return value;
+  console.error(`--${name} ${values[name]}: must be a number above 0`);
+  process.exit(2);
+}
