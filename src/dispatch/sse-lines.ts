@@ -4,13 +4,15 @@ export const MAX_LINE_BYTES: number = 256 * 1024;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
+const OPEN_BRACKET = 0x5b;
 const DATA = Buffer.from("data:");
-const DONE = Buffer.from("[DONE]");
+const DONE = "[DONE]";
 
 /**
- * Gets a line with its end, or with `isWhole` false a piece of a line that is too long to look at.
+ * Gets the line `bytes[start, end)` with its line end, or with `isWhole` false a piece of a line
+ * that is too long to look at.
  */
-export type LineTaker = (line: Buffer, isWhole: boolean) => void;
+export type LineTaker = (bytes: Buffer, start: number, end: number, isWhole: boolean) => void;
 
 /**
  * Cuts a stream of server-sent events into lines, however its chunks are cut. Lines end in LF or
@@ -34,7 +36,7 @@ export class SseLines {
     for (;;) {
       const lineFeed = chunk.indexOf(LINE_FEED, start);
       if (lineFeed === -1) break;
-      this.#complete(chunk.subarray(start, lineFeed + 1), take);
+      this.#complete(chunk, start, lineFeed + 1, take);
       start = lineFeed + 1;
     }
     if (start < chunk.length) this.#hold(chunk.subarray(start), take);
@@ -42,45 +44,56 @@ export class SseLines {
 
   /** Hands out what a stream that ended left behind. */
   flush(take: LineTaker): void {
-    if (this.#heldBytes > 0) this.#complete(Buffer.alloc(0), take);
+    if (this.#heldBytes > 0) this.#complete(Buffer.concat([]), 0, 0, take);
   }
 
-  #complete(end: Buffer, take: LineTaker): void {
+  #complete(chunk: Buffer, start: number, end: number, take: LineTaker): void {
     if (this.#isInLongLine) {
       this.#isInLongLine = false;
-      take(end, false);
+      take(chunk, start, end, false);
       return;
     }
-    const line = this.#heldBytes === 0 ? end : Buffer.concat([...this.#held, end]);
+    if (this.#heldBytes === 0) {
+      take(chunk, start, end, end - start <= this.#maxLineBytes);
+      return;
+    }
+    const line = Buffer.concat([...this.#held, chunk.subarray(start, end)]);
     this.#held = [];
     this.#heldBytes = 0;
-    take(line, line.length <= this.#maxLineBytes);
+    take(line, 0, line.length, line.length <= this.#maxLineBytes);
   }
 
   #hold(part: Buffer, take: LineTaker): void {
     if (this.#isInLongLine) {
-      take(part, false);
+      take(part, 0, part.length, false);
       return;
     }
     this.#held.push(part);
     this.#heldBytes += part.length;
     if (this.#heldBytes <= this.#maxLineBytes) return;
     this.#isInLongLine = true;
-    take(Buffer.concat(this.#held), false);
+    const piece = Buffer.concat(this.#held);
     this.#held = [];
     this.#heldBytes = 0;
+    take(piece, 0, piece.length, false);
   }
 }
 
 /**
- * Where the JSON of an event stands in its line; undefined for other lines and for `[DONE]`.
- * Engines write one data line an event.
+ * Where the JSON of an event stands in the line `bytes[start, end)`; undefined for other lines and
+ * for `[DONE]`. Engines write one data line an event.
  */
-export function eventSpan(line: Buffer): { start: number; end: number } | undefined {
-  if (line.length < DATA.length || DATA.compare(line, 0, DATA.length) !== 0) return undefined;
-  const start = line[DATA.length] === SPACE ? DATA.length + 1 : DATA.length;
-  let end = line.length;
-  if (end > start && line[end - 1] === LINE_FEED) end--;
-  if (end > start && line[end - 1] === CARRIAGE_RETURN) end--;
-  return line.subarray(start, end).equals(DONE) ? undefined : { start, end };
+export function eventSpan(
+  bytes: Buffer,
+  start: number,
+  end: number,
+): { start: number; end: number } | undefined {
+  let at = start + DATA.length;
+  if (at > end || bytes.compare(DATA, 0, DATA.length, start, at) !== 0) return undefined;
+  if (at < end && bytes[at] === SPACE) at++;
+  let last = end;
+  if (last > at && bytes[last - 1] === LINE_FEED) last--;
+  if (last > at && bytes[last - 1] === CARRIAGE_RETURN) last--;
+  const isDone = bytes[at] === OPEN_BRACKET && bytes.toString("latin1", at, last) === DONE;
+  return isDone ? undefined : { start: at, end: last };
 }

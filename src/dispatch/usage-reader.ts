@@ -2,10 +2,15 @@ import type { IncomingHttpHeaders } from "node:http";
 import { NO_USAGE, type Usage } from "../core/exchange-report.ts";
 import { findJsonMember, readJsonMembers } from "../request/json-members.ts";
 import { isEventStream, isJson } from "./headers.ts";
-import { eventSpan, SseLines } from "./sse-lines.ts";
+import { eventSpan, type LineTaker, SseLines } from "./sse-lines.ts";
 
 /** Longest JSON answer that is kept to read its usage; of a longer one nothing is known. */
 export const MAX_JSON_BYTES: number = 8 * 1024 * 1024;
+
+const KEY = Buffer.from('"usage"');
+const OPEN_BRACE = Buffer.from("{");
+// The `n` of null.
+const NULL_START = 0x6e;
 
 /** Follows an answer's body on its way. */
 export interface UsageReader {
@@ -23,15 +28,17 @@ export function usageReader(headers: IncomingHttpHeaders): UsageReader {
 
 /** `usage` of an answer or chunk in OpenAI's form; undefined where it is missing or null. */
 export function readUsage(json: Uint8Array): Usage | undefined {
-  const top = readJsonMembers(json);
+  const bytes = Buffer.from(json.buffer, json.byteOffset, json.byteLength);
+  const at = bytes.lastIndexOf(KEY);
+  if (at === -1) return undefined;
+  // Engines write it behind the choices: when what begins there ends with the text's last brace, it
+  // is a member of the whole, and the choices need not be read.
+  const tail = Buffer.concat([OPEN_BRACE, bytes.subarray(at)]);
+  const fromTail = readJsonMembers(tail);
+  const [text, top] = fromTail === undefined ? [bytes, readJsonMembers(bytes)] : [tail, fromTail];
   const member = top && findJsonMember(top, "usage");
   if (member === undefined) return undefined;
-  const text = Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString(
-    "utf8",
-    member.valueStart,
-    member.valueEnd,
-  );
-  const usage = recordOf(JSON.parse(text));
+  const usage = recordOf(JSON.parse(text.toString("utf8", member.valueStart, member.valueEnd)));
   if (usage === undefined) return undefined;
   // `/v1/responses` and `/v1/messages` say input and output.
   const details = recordOf(usage["prompt_tokens_details"] ?? usage["input_tokens_details"]);
@@ -42,25 +49,42 @@ export function readUsage(json: Uint8Array): Usage | undefined {
   };
 }
 
-/** Whether a chunk may hold a usage that is not null; spares the rest of a stream the JSON scan. */
-export function mayHoldUsage(json: Buffer): boolean {
-  const at = json.indexOf('"usage"');
-  if (at === -1) return false;
-  // The usual chunk says `"usage":null`; any other text after the key is left to the JSON scan.
-  const value = json.toString("latin1", at + 7, at + 15).replace(/[\s:]/g, "");
-  return !value.startsWith("null") || json.indexOf('"usage"', at + 7) !== -1;
+/**
+ * Whether the chunk `bytes[start, end)` may hold a usage that is not null; spares the rest of a
+ * stream the JSON scan.
+ */
+export function mayHoldUsage(bytes: Buffer, start: number, end: number): boolean {
+  let at = keyWithin(bytes, start, end);
+  while (at !== -1) {
+    // The usual chunk says `"usage":null`; any other text after the key is left to the JSON scan.
+    let value = at + KEY.length;
+    while (value < end && isGap(bytes[value] as number)) value++;
+    if (bytes[value] !== NULL_START) return true;
+    at = keyWithin(bytes, value, end);
+  }
+  return false;
+}
+
+function keyWithin(bytes: Buffer, start: number, end: number): number {
+  const at = bytes.indexOf(KEY, start);
+  return at === -1 || at >= end ? -1 : at;
+}
+
+/** A colon or white space. */
+function isGap(byte: number): boolean {
+  return byte === 0x3a || byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 
 function eventUsageReader(): UsageReader {
   const lines = new SseLines();
   let usage = NO_USAGE;
   let eventCount = 0;
-  const take = (line: Buffer, isWhole: boolean): void => {
-    const span = isWhole ? eventSpan(line) : undefined;
+  const take: LineTaker = (bytes, start, end, isWhole) => {
+    const span = isWhole ? eventSpan(bytes, start, end) : undefined;
     if (span === undefined) return;
     eventCount++;
-    const json = line.subarray(span.start, span.end);
-    if (mayHoldUsage(json)) usage = readUsage(json) ?? usage;
+    if (!mayHoldUsage(bytes, span.start, span.end)) return;
+    usage = readUsage(bytes.subarray(span.start, span.end)) ?? usage;
   };
   return {
     push(chunk) {
@@ -85,7 +109,11 @@ function jsonUsageReader(): UsageReader {
       else chunks = [];
       return 0;
     },
-    usage: () => readUsage(Buffer.concat(chunks)) ?? NO_USAGE,
+    usage() {
+      const [only] = chunks;
+      const json = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
+      return readUsage(json) ?? NO_USAGE;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { findJsonMember, readJsonMembers } from "../../request/json-members.ts";
 import { applyEdits, editMembers } from "../../request/span-edit.ts";
-import { eventSpan, SseLines } from "../sse-lines.ts";
+import { eventSpan, type LineTaker, SseLines } from "../sse-lines.ts";
 import { mayHoldUsage, readUsage } from "../usage-reader.ts";
 
 // Of completions and of `/v1/responses`.
@@ -59,24 +59,28 @@ export class EventUsageRewriter {
   /** The bytes that can leave; at most one unfinished line is held. */
   push(chunk: Buffer): Buffer {
     const out: Uint8Array[] = [];
-    this.#lines.push(chunk, (line, isWhole) => out.push(this.#rewrite(line, isWhole)));
+    this.#lines.push(chunk, this.#rewriteInto(out));
     return Buffer.concat(out);
   }
 
   /** The bytes that a stream left behind at its end. */
   flush(): Buffer {
     const out: Uint8Array[] = [];
-    this.#lines.flush((line, isWhole) => out.push(this.#rewrite(line, isWhole)));
+    this.#lines.flush(this.#rewriteInto(out));
     return Buffer.concat(out);
   }
 
-  #rewrite(line: Buffer, isWhole: boolean): Uint8Array {
-    const span = isWhole ? eventSpan(line) : undefined;
-    if (span === undefined) return line;
-    const json = line.subarray(span.start, span.end);
-    if (!mayHoldUsage(json)) return line;
-    const { bytes, decodeCachedTokens } = rewriteCachedTokens(json, this.#cachedTokens);
-    this.#decodeCachedTokens = decodeCachedTokens ?? this.#decodeCachedTokens;
-    return Buffer.concat([line.subarray(0, span.start), bytes, line.subarray(span.end)]);
+  #rewriteInto(out: Uint8Array[]): LineTaker {
+    return (bytes, start, end, isWhole) => {
+      const span = isWhole ? eventSpan(bytes, start, end) : undefined;
+      if (span === undefined || !mayHoldUsage(bytes, span.start, span.end)) {
+        out.push(bytes.subarray(start, end));
+        return;
+      }
+      const json = bytes.subarray(span.start, span.end);
+      const rewritten = rewriteCachedTokens(json, this.#cachedTokens);
+      this.#decodeCachedTokens = rewritten.decodeCachedTokens ?? this.#decodeCachedTokens;
+      out.push(bytes.subarray(start, span.start), rewritten.bytes, bytes.subarray(span.end, end));
+    };
   }
 }

@@ -48,8 +48,8 @@ export class TrialAnswer implements UpstreamSink {
     this.#heldBytes += chunk.length;
     if (this.#isStream) {
       let isRefused: boolean | undefined;
-      this.#lines.push(chunk, (line) => {
-        isRefused ??= refusal(line);
+      this.#lines.push(chunk, (bytes, start, end) => {
+        isRefused ??= refusal(bytes, start, end);
       });
       if (isRefused !== undefined) {
         this.#decide(isRefused);
@@ -89,9 +89,9 @@ export class TrialAnswer implements UpstreamSink {
 }
 
 /** Whether an event's first choice is a refusal; undefined for a line that holds no choice. */
-function refusal(line: Buffer): boolean | undefined {
-  const span = eventSpan(line);
-  return span && hasRefusal(line.subarray(span.start, span.end));
+function refusal(bytes: Buffer, start: number, end: number): boolean | undefined {
+  const span = eventSpan(bytes, start, end);
+  return span && hasRefusal(bytes.subarray(span.start, span.end));
 }
 
 function hasRefusal(json: Uint8Array): boolean | undefined {
