@@ -72,7 +72,11 @@ function tooLarge(bodyBytesMax: number): Rejection {
 class BodyReader {
   readonly #request: IncomingMessage;
   readonly #options: CollectOptions;
+  /** Undefined when the client declares none. */
+  readonly #declaredBytes: number | undefined;
   readonly #chunks: Buffer[] = [];
+  /** A body of declared length that comes in several reads, put together as it comes. */
+  #whole: Buffer | undefined;
   #takenBytes: number;
   #sizeBytes = 0;
   #resolve: ((body: CollectedBody) => void) | undefined;
@@ -81,6 +85,7 @@ class BodyReader {
     this.#request = request;
     this.#options = options;
     this.#takenBytes = takenBytes;
+    this.#declaredBytes = declaredBytes(request);
   }
 
   read(): Promise<CollectedBody> {
@@ -98,14 +103,27 @@ class BodyReader {
       this.#refuse(tooLarge(bodyBytesMax));
       return;
     }
-    this.#chunks.push(chunk);
+    this.#keep(chunk);
     if (this.#sizeBytes > this.#takenBytes) this.#takeMore();
   };
 
+  /** Copies what comes in parts once and at once, so that the reads it came in can be let go. */
+  #keep(chunk: Buffer): void {
+    const declared = this.#declaredBytes;
+    if (declared === undefined || chunk.length === declared) {
+      this.#chunks.push(chunk);
+      return;
+    }
+    // The parser ends the body at its declared length, and the budget has room for it.
+    this.#whole ??= Buffer.allocUnsafeSlow(declared);
+    this.#whole.set(chunk, this.#sizeBytes - chunk.length);
+  }
+
   readonly #onEnd = (): void => {
     const [only] = this.#chunks;
-    const bytes =
+    const joined =
       only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks);
+    const bytes = this.#whole ?? joined;
     this.#settle({ kind: "collected", bytes, takenBytes: this.#takenBytes });
   };
 
@@ -143,6 +161,7 @@ class BodyReader {
   #giveUp(body: CollectedBody): void {
     if (this.#resolve === undefined) return;
     this.#chunks.length = 0;
+    this.#whole = undefined;
     this.#options.budget.give(this.#takenBytes);
     this.#settle(body);
   }

@@ -18,6 +18,17 @@ test("request-body: a chunked body arrives whole, byte by byte or at once", asyn
   await eventually(() => under.front.bufferedBytes === 0);
 });
 
+test("request-body: a body of declared length in many reads is one buffer of that length", async () => {
+  await using under = await frontUnderTest();
+  const body = JSON.stringify({ model: "model-a", prompt: "é".repeat(100_000) });
+  const bytes = Buffer.from(body);
+  const response = await fetch(`${under.url}/v1/completions`, { method: "POST", body });
+  assert.equal(response.status, 200);
+  const received = under.jobs[0]?.body;
+  assert.ok(received !== undefined && bytes.equals(received));
+  assert.equal(received.buffer.byteLength, bytes.length);
+});
+
 test("request-body: a chunked body over the limit is 413 although no length was declared", async () => {
   await using under = await frontUnderTest({ limits: { bodyBytesMax: 10 } });
   const client = new RawClient(under.front.port);
