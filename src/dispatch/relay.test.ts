@@ -237,6 +237,29 @@ for (const { method, status } of [
   });
 }
 
+test("relay: a chunked answer whose turn has not come waits in order, whole", async () => {
+  let askedCount = 0;
+  await using engine = await startEngine((request, response) => {
+    request.resume();
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    const end = (): unknown => response.end(`data: ${request.url}\n\n`);
+    // The second answer is complete before the first one begins.
+    if (request.url === "/v1/b") end();
+    else setTimeout(end, 50);
+    askedCount++;
+  });
+  await using rig = await startRig(engine.address);
+  const at = (path: string, more = ""): string =>
+    `POST ${path} HTTP/1.1\r\nHost: x\r\n${more}Content-Length: 2\r\n\r\n{}`;
+  const bytes = at("/v1/a") + at("/v1/b", "Connection: close\r\n");
+  const text = await exchangeBytes(rig.address, bytes);
+  assert.equal(askedCount, 2);
+  assert.match(
+    text,
+    /data: \/v1\/a\n\n\r\n0\r\n\r\nHTTP\/1.1 200 .*data: \/v1\/b\n\n\r\n0\r\n\r\n$/s,
+  );
+});
+
 test("relay: a slow client holds the engine back", async () => {
   const total = 96 * 1024 * 1024;
   const chunk = Buffer.alloc(64 * 1024, 0x61);
