@@ -9,7 +9,13 @@ import { parseArgs } from "node:util";
 import { nativeTools, programPath } from "./native-tools.ts";
 import { freePorts, type PeerProcess, startEngine } from "./peer-process.ts";
 import { checkBudgets, medianSample } from "./relay-budgets.ts";
-import { measure, RELAY_CASES, type RelaySample, writeBody } from "./relay-measure.ts";
+import {
+  measure,
+  RELAY_CASES,
+  type RelayCase,
+  type RelaySample,
+  writeBody,
+} from "./relay-measure.ts";
 import { startHaproxy, startNginx, startRouter } from "./relay-peers.ts";
 
 // 20 events a second on each stream.
@@ -32,7 +38,6 @@ for (const name of wanted) {
   console.error(`--case ${name}: no such case (allowed: ${names.join(", ")})`);
   process.exit(2);
 }
-const run = { warmupSeconds: 0.5, seconds: positive("seconds") };
 const rounds = positive("rounds");
 const folder = mkdtempSync(join(tmpdir(), "switchyard-relay-"));
 const peers: PeerProcess[] = [];
@@ -48,20 +53,24 @@ async function main(): Promise<void> {
   if (tools === undefined) return console.log("relay: skipped, gcc is missing");
   if (programPath("taskset") === undefined) console.log("taskset is missing: nothing is pinned");
   const [engine = 0, own = 0, against = 0, nginx = 0, haproxy = 0] = await freePorts(5);
-  const enginePeer = await startEngine(engine, tools.upstream, EVENT_INTERVAL_US);
-  peers.push(enginePeer);
-  const relays: PeerProcess[] = [await startRouter("router", { engine, own }, folder)];
+  peers.push(await startEngine(engine, tools.upstream, EVENT_INTERVAL_US));
+  const relays: PeerProcess[] = [];
+  // What has started is ended even when the next one does not start.
+  const add = async (starting: Promise<PeerProcess> | undefined): Promise<void> => {
+    const peer = await starting;
+    if (peer === undefined) return;
+    relays.push(peer);
+    peers.push(peer);
+  };
+  await add(startRouter("router", { engine, own }, folder));
   if (values.against !== undefined) {
-    const ports = { engine, own: against };
-    relays.push(await startRouter("against", ports, folder, values.against));
+    await add(startRouter("against", { engine, own: against }, folder, values.against));
   }
-  const nginxPeer = await startNginx({ engine, own: nginx }, folder);
-  const haproxyPeer = await startHaproxy({ engine, own: haproxy }, folder);
-  for (const peer of [nginxPeer, haproxyPeer]) if (peer !== undefined) relays.push(peer);
-  if (nginxPeer === undefined || haproxyPeer === undefined) {
+  await add(startNginx({ engine, own: nginx }, folder));
+  await add(startHaproxy({ engine, own: haproxy }, folder));
+  if (!["nginx", "haproxy"].every((name) => relays.some((peer) => peer.name === name))) {
     console.log("left out what is missing: apt-get install nginx haproxy");
   }
-  peers.push(...relays);
   const results = await measureAll(tools.load, relays);
   report(results);
 }
@@ -81,6 +90,7 @@ async function measureAll(
     }
     for (let round = 0; round < rounds; round++) {
       for (const peer of relays) {
+        const run = { warmupSeconds: settlingSeconds(relayCase), seconds: positive("seconds") };
         samples.get(peer.name)?.push(await measure(load, peer, { relayCase, body, run }));
       }
     }
@@ -120,6 +130,11 @@ function report(results: ReadonlyMap<string, ReadonlyMap<string, RelaySample>>):
     [...results].map(([name, cases]) => [name, Object.fromEntries(cases)]),
   );
   writeFileSync(values.json, `${JSON.stringify({ peers: peersByName, budgets }, null, 2)}\n`);
+}
+
+/** Thousands of streams take their time to begin. */
+function settlingSeconds({ kind }: RelayCase): number {
+  return kind === "paced" ? 5 : 0.5;
 }
 
 function positive(name: "rounds" | "seconds" | "warmup"): number {

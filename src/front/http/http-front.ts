@@ -75,6 +75,9 @@ const WAITING_BODIES_MAX = 1024;
 /** Requests that one connection may send ahead of its answers. */
 const PIPELINED_MAX = 128;
 
+/** Clients that may connect at once; node's own 511 lets a thousand streams wait a second for a new SYN. */
+const BACKLOG = 4096;
+
 /** Listens; rejects when the address cannot be had. */
 export async function startHttpFront(options: HttpFrontOptions): Promise<HttpFront> {
   const front = new Front(options);
@@ -133,7 +136,7 @@ class Front implements HttpFront {
     const server = this.#server;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(port, host, () => {
+      server.listen({ port, host, backlog: BACKLOG }, () => {
         server.off("error", reject);
         resolve();
       });
