@@ -72,7 +72,7 @@ const RULES: ArchitectureRules = {
   packages: {
     zod: ["config", "manifest", "plugin", "plugins", "discovery", "app"],
     yaml: ["config", "manifest", "discovery", "cli"],
-    undici: ["datalayer", "engine-server", "sidecar"],
+    undici: ["datalayer", "engine-server"],
     "prom-client": ["telemetry", "engine-server"],
     pino: ["telemetry"],
     commander: ["cli"],

@@ -134,6 +134,8 @@ export class EngineConnection {
 
   #complete(): void {
     const rider = this.#rider;
+    // The next rider may board within `freed`.
+    const { trailers } = this.#decoder;
     const isWritten = this.#writer?.isDone === true;
     this.#writer?.stop();
     this.#rider = undefined;
@@ -145,7 +147,7 @@ export class EngineConnection {
     } else {
       this.#close();
     }
-    rider?.end(this.#decoder.trailers);
+    rider?.end(trailers);
   }
 
   #lost(error: Error | undefined): void {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { test } from "node:test";
-import { send } from "../../test/fixtures/send-request.ts";
+import { request as send } from "undici";
 import {
   connectTo,
   deadAddress,

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
-import { send } from "../../test/fixtures/send-request.ts";
+import { request as send } from "undici";
 import { endpointId } from "../core/brand.ts";
 import {
   connectTo,

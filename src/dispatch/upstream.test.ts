@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
@@ -37,6 +38,7 @@ async function scripted(script: Script) {
 class Seen implements UpstreamSink {
   status = 0;
   text = "";
+  trailers: IncomingHttpHeaders = {};
   fault: RouterError | undefined;
   readonly #over = Promise.withResolvers<this>();
 
@@ -48,7 +50,8 @@ class Seen implements UpstreamSink {
     this.text += chunk.toString("latin1");
   }
 
-  end(): void {
+  end(trailers: IncomingHttpHeaders): void {
+    this.trailers = trailers;
     this.#over.resolve(this);
   }
 
@@ -202,6 +205,20 @@ test("upstream: no more connections than allowed, and those who wait are served 
   await upstream.close();
 });
 
+test("upstream: trailers are those of the answer, though another request waits for its connection", async () => {
+  let count = 0;
+  await using engine = await scripted((socket) => {
+    const chunks = `1\r\na\r\n0\r\nx-count: ${++count}\r\n\r\n`;
+    socket.write(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunks}`);
+  });
+  const upstream = new Upstream({ ...LIMITS, connectionsPerEndpoint: 1 });
+  const calls = [0, 1, 2].map(() => ask(upstream, engine.address));
+  const counts = (await Promise.all(calls)).map(({ trailers }) => trailers["x-count"]);
+  assert.deepEqual(counts, ["1", "2", "3"]);
+  assert.equal(engine.counts().connectionCount, 1);
+  await upstream.close();
+});
+
 test("upstream: an address without a listener, and one that does not get to speak TLS, are connect faults", async () => {
   await using silent = await startRawEngine(() => undefined);
   const upstream = new Upstream({ ...LIMITS, connectTimeoutMs: 50 });
@@ -247,7 +264,7 @@ test("upstream: a sink that throws ends its own request and no other", async () 
     const sink: UpstreamSink = {
       head: (head) => seen.head(head),
       data: (chunk) => seen.data(chunk),
-      end: () => seen.end(),
+      end: (trailers) => seen.end(trailers),
       failed: (fault) => seen.failed(fault),
       [step]: () => {
         throw new Error(step);

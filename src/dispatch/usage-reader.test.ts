@@ -79,3 +79,23 @@ test("usage-reader: JSON beyond the bound and compressed answers are unknown", (
   assert.deepEqual(read({ ...JSON_HEADERS, "content-encoding": "gzip" }, [json])[1], UNKNOWN);
   assert.deepEqual(read({}, [json])[1], UNKNOWN);
 });
+
+const places: [string, string, number | null][] = [
+  [
+    "at the end",
+    '{"choices":[{"text":"\\"usage\\":{}"}],"usage":{"prompt_tokens":4},"x":null}\n',
+    4,
+  ],
+  ["before the rest", '{"usage":{"prompt_tokens":4},"choices":[]}', 4],
+  ["before one further in", '{"usage":{"prompt_tokens":4},"x":{"usage":{"prompt_tokens":9}}}', 4],
+  ["before the word as a text", '{"usage":{"prompt_tokens":4},"x":"usage"}', 4],
+  ["only further in", '{"x":[{"usage":{"prompt_tokens":9}}]}', null],
+  ["twice", '{"usage":{"prompt_tokens":1},"usage":{"prompt_tokens":4}}', 4],
+  ["behind a cut", '{"choices":[],"usage":{"prompt_tokens":4}', null],
+];
+for (const [name, json, promptTokens] of places) {
+  test(`usage-reader: a usage ${name} of a JSON answer`, () => {
+    const [, usage] = read(JSON_HEADERS, [Buffer.from(json)]);
+    assert.deepEqual(usage, { ...UNKNOWN, promptTokens });
+  });
+}
