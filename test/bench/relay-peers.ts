@@ -1,27 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { SINGLE } from "../fixtures/picker-configs.ts";
 import { programPath } from "./native-tools.ts";
 import { PeerProcess } from "./peer-process.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-
-/** Prefix matching and queues over one endpoint: the whole job of a decision. */
-const PICKER = `apiVersion: inference.networking.x-k8s.io/v1alpha1
-kind: EndpointPickerConfig
-plugins:
-- type: single-profile-handler
-- type: max-score-picker
-- type: queue-scorer
-- type: prefix-cache-scorer
-  parameters: { hashBlockSize: 64, maxPrefixBlocksToMatch: 256, lruCapacityPerServer: 39744 }
-schedulingProfiles:
-- name: default
-  plugins:
-  - { pluginRef: prefix-cache-scorer, weight: 2 }
-  - { pluginRef: queue-scorer, weight: 1 }
-  - { pluginRef: max-score-picker }
-`;
 
 /** Starts the router of a checkout in front of the engine, access log and metrics included. */
 export function startRouter(
@@ -32,7 +16,8 @@ export function startRouter(
 ): Promise<PeerProcess> {
   const config = join(folder, "picker.yaml");
   const endpoints = join(folder, "endpoints.yaml");
-  writeFileSync(config, PICKER);
+  // Prefix matching and queues over one endpoint: the whole job of a decision.
+  writeFileSync(config, SINGLE);
   const endpoint = `{ name: engine-0, address: 127.0.0.1, port: "${ports.engine}" }`;
   writeFileSync(endpoints, `endpoints:\n- ${endpoint}\n`);
   const main = join(checkout, "src/cli/main.ts");
