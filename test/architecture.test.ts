@@ -80,6 +80,7 @@ const RULES: ArchitectureRules = {
     zeromq: ["datalayer", "engine-server"],
     "@msgpack": ["engine-server"],
     "gpt-tokenizer": ["datalayer"],
+    "@kubernetes": ["discovery"],
   },
   deterministic: [
     "core",

@@ -1,3 +1,4 @@
+import { POOL_GROUPS } from "../discovery/inference-pool.ts";
 import { cipherSuitesFault } from "./cipher-suites.ts";
 import {
   type FlagAnswer,
@@ -18,11 +19,9 @@ const metricName =
       ? undefined
       : { kind: "refused", why: `only ${known.join(" and ")} is read` };
 
-const NO_CLUSTER = "pods cannot be watched here; list the endpoints in a file with --endpoints";
-
 /** Every flag of llm-d's endpoint picker from GIE 0.5 to today, and this one's own. */
 export const EPP_FLAGS: readonly FlagSpec[] = [
-  { name: "endpoints", kind: "text", help: "file of endpoints, in llm-d's file-discovery format" },
+  { name: "endpoints", kind: "text", help: "file of endpoints, followed; no cluster is asked" },
   {
     name: "model",
     kind: "text",
@@ -40,25 +39,23 @@ export const EPP_FLAGS: readonly FlagSpec[] = [
   { name: "plugin", kind: "text", help: "file with a plugin of your own" },
   { name: "config-file", kind: "text", help: "EndpointPickerConfig; it is watched for changes" },
   { name: "config-text", kind: "text", help: "EndpointPickerConfig as text" },
-  { name: "pool-name", kind: "text", help: "name of the pool (pool)" },
+  { name: "pool-name", kind: "text", help: "InferencePool whose pods are followed" },
   { name: "pool-namespace", kind: "text", help: "its namespace ($NAMESPACE, else default)" },
   {
     name: "pool-group",
     kind: "text",
-    help: "API group of the pool",
-    answer: idle("no pool object is read"),
+    help: "API group of the pool; the newer one that is served unless given",
+    answer: poolGroup,
   },
   {
     name: "endpoint-selector",
     kind: "text",
-    help: "labels of the pods to watch",
-    answer: refused(NO_CLUSTER),
+    help: "labels of the pods to follow, in the place of a pool",
   },
   {
     name: "endpoint-target-ports",
-    kind: "text",
-    help: "their ports",
-    answer: refused(NO_CLUSTER),
+    kind: "list",
+    help: "their ports, 1 to 8",
   },
   { name: "grpc-port", kind: "port", help: "port of ext_proc (9002)" },
   { name: "grpc-health-port", kind: "port", help: "port of gRPC health (9003)" },
@@ -166,14 +163,13 @@ export const EPP_FLAGS: readonly FlagSpec[] = [
   {
     name: "ha-enable-leader-election",
     kind: "switch",
-    help: "one of several replicas leads",
-    answer: refusedIfOn("there is no cluster to elect a leader in"),
+    help: "one of several replicas leads, by a Lease (false)",
   },
   {
     name: "metrics-endpoint-auth",
     kind: "switch",
     help: "ask the cluster who may read /metrics",
-    answer: refusedIfOn("there is no cluster to ask; bind with --host, or set it to false"),
+    answer: refusedIfOn("the cluster is not asked; bind with --host, or set it to false"),
   },
   {
     name: "metrics-client-ca-file",
@@ -216,6 +212,12 @@ export const EPP_FLAGS: readonly FlagSpec[] = [
 function cipherSuites(value: string): FlagAnswer | undefined {
   const why = cipherSuitesFault(value);
   return why === undefined ? undefined : { kind: "refused", why };
+}
+
+function poolGroup(value: string): FlagAnswer | undefined {
+  return POOL_GROUPS.some((group) => group === value)
+    ? undefined
+    : { kind: "refused", why: `must be ${POOL_GROUPS.join(" or ")}` };
 }
 
 function scheme(value: string): FlagAnswer | undefined {

@@ -62,10 +62,15 @@ test("epp-flags: limits of the router are flags", () => {
 });
 
 test("epp-flags: what is accepted without effect is named", () => {
-  const { notes } = parseEppFlags(["--pool-group=x", "--enable-pprof", "--tracing=false", "-v=2"]);
+  const { notes } = parseEppFlags([
+    "--enable-grpc-stream-metrics",
+    "--enable-pprof",
+    "--tracing=false",
+    "-v=2",
+  ]);
   assert.deepEqual(
     notes.map((note) => note.split(":", 1)[0]),
-    ["--pool-group", "--enable-pprof"],
+    ["--enable-grpc-stream-metrics", "--enable-pprof"],
   );
 });
 
@@ -77,9 +82,8 @@ const FAULTS: readonly (readonly [words: readonly string[], message: RegExp])[] 
   [["--secure-serving=maybe"], /must be true or false/],
   [["--drain-timeout=5"], /must be a duration/],
   [["--grpc-max-recv-msg-size=big"], /must be a size/],
-  [["--endpoint-selector=app=x"], /--endpoints/],
-  [["--ha-enable-leader-election"], /no cluster/],
-  [["--metrics-endpoint-auth"], /no cluster/],
+  [["--pool-group=example.com"], /must be inference\.networking\.k8s\.io or/],
+  [["--metrics-endpoint-auth"], /cluster is not asked/],
   [["--tls-min-version=VersionTLS10"], /VersionTLS12/],
   [["--total-queued-requests-metric=sglang:queue"], /vllm:num_requests_waiting/],
   [["--model-server-metrics-scheme=ftp"], /http or https/],

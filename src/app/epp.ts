@@ -3,15 +3,19 @@ import { durationMs } from "../core/duration.ts";
 import type { Log } from "../core/log.ts";
 import { DEFAULT_ENGINE_ACCESS, type EngineAccess } from "../datalayer/endpoint-clients.ts";
 import type { KvEventAccess } from "../datalayer/kv-event-subscriber.ts";
-import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
-import type { EndpointSpec } from "../endpoints/endpoint-table.ts";
+import {
+  type Election,
+  type ElectionOptions,
+  startElection,
+} from "../discovery/leader-election.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
 import { DEFAULT_DESTINATION_HINT } from "../front/extproc/extproc-context.ts";
 import { type ExtProcFront, startExtProc } from "../front/extproc/start-extproc.ts";
 import { ciphersOf } from "./cipher-suites.ts";
-import type { ConfigSource } from "./config-reload.ts";
+import type { EndpointFeed } from "./endpoint-feed.ts";
 import { endpointScores } from "./endpoint-scores.ts";
 import type { EppFlags } from "./epp-flags.ts";
+import type { ConfigSource } from "./file-reload.ts";
 import { isOn, quantityBytes } from "./flag-values.ts";
 import { type KvEventFlags, kvEventAccess } from "./kv-event-access.ts";
 import { DEFAULT_ROUTER_OPTIONS, type RouterOptions } from "./router-options.ts";
@@ -27,8 +31,9 @@ export interface EppSettings {
   readonly config: RouterConfig;
   /** The configuration's file, which is watched for changes. */
   readonly source: ConfigSource | undefined;
-  /** Text of a file in llm-d's `file-discovery` format. */
-  readonly endpointsFile: { readonly text: string; readonly file: string };
+  readonly feed: EndpointFeed;
+  /** Undefined: this picker leads whatever others do. */
+  readonly election: Omit<ElectionOptions, "log"> | undefined;
   readonly log: Log;
 }
 
@@ -39,7 +44,6 @@ export interface RunningEpp {
   readonly metricsPort: number;
   /** Where the certificate is from; undefined in plaintext. */
   readonly certificate: ServerIdentity["origin"] | undefined;
-  readonly endpoints: readonly EndpointSpec[];
   readonly router: Router;
   /** Health turns NOT_SERVING, exchanges under way end, everything closes. */
   drain(): Promise<void>;
@@ -48,11 +52,10 @@ export interface RunningEpp {
 /** gRPC's own limit (llm-d). */
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Starts the picker; rejects, with nothing left running, for a bad file or a port that cannot be had. */
+/** Starts the picker; rejects, with nothing left running, for a bad certificate or a port that cannot be had. */
 export async function startEpp(settings: EppSettings): Promise<RunningEpp> {
-  const { flags, config, source, log } = settings;
+  const { flags, config, source, feed, log } = settings;
   const { given } = flags;
-  const endpoints = parseEndpointsFile(settings.endpointsFile);
   const accessUnder = (changed: RouterConfig): KvEventAccess | undefined =>
     kvEventAccess(changed, kvEventFlags(flags));
   // What is wrong with it is told before anything runs.
@@ -60,11 +63,15 @@ export async function startEpp(settings: EppSettings): Promise<RunningEpp> {
   const folder = given.get("cert-path");
   const isSecure = isOn(given.get("secure-serving"), true);
   const identity = isSecure ? await readIdentity(folder, log) : undefined;
-  const clock = scaledClock(1);
   const name = given.get("pool-name") ?? "pool";
   const opened = Promise.withResolvers<ExtProcFront>();
+  let election: Election | undefined;
+  const isLeading = (): boolean =>
+    settings.election === undefined || election?.isLeading() === true;
   const openFront: OpenFront = async (parts) => {
-    const front = await openExtProc(parts, flags, identity);
+    const isSettled = settled(parts.pools[0] as LivePool, feed, parts.limits.probeTimeoutMs);
+    const isReady = (): boolean => isSettled() && isLeading();
+    const front = await openExtProc(parts, { flags, identity, isReady });
     opened.resolve(front);
     return front;
   };
@@ -85,9 +92,10 @@ export async function startEpp(settings: EppSettings): Promise<RunningEpp> {
           access: accessOf(flags),
           kvEventAccess: accessUnder,
           source,
+          feed,
         },
       ],
-      clock,
+      clock: scaledClock(1),
       timeScale: 1,
       seed: Math.floor(Math.random() * 2 ** 32),
       prefillCandidates: Number(given.get("prefill-candidates") ?? 1),
@@ -95,12 +103,11 @@ export async function startEpp(settings: EppSettings): Promise<RunningEpp> {
       engines: undefined,
       log,
       options: optionsOf(flags),
+      describeElection: () => election?.describe() ?? null,
     },
     openFront,
   );
-  for (const endpoint of endpoints) {
-    router.core(name)?.endpoint({ kind: "added", endpoint }, clock.nowMs());
-  }
+  if (settings.election !== undefined) election = startElection({ ...settings.election, log });
   const front = await opened.promise;
   const isFollowed = identity?.origin === "files" && isOn(given.get("enable-cert-reload"), false);
   const following =
@@ -112,19 +119,22 @@ export async function startEpp(settings: EppSettings): Promise<RunningEpp> {
     healthPort: front.healthPort,
     metricsPort: router.adminPort,
     certificate: identity?.origin,
-    endpoints,
     router,
     async drain() {
       following?.close();
-      await router.drain();
+      // The lease is given up at once: another takes over while exchanges here go on.
+      await Promise.all([election?.close(), router.drain()]);
     },
   };
 }
 
 function openExtProc(
   parts: FrontParts,
-  flags: EppFlags,
-  identity: ServerIdentity | undefined,
+  {
+    flags,
+    identity,
+    isReady,
+  }: { flags: EppFlags; identity: ServerIdentity | undefined; isReady: () => boolean },
 ): Promise<ExtProcFront> {
   const { given } = flags;
   const pool = parts.pools[0] as LivePool;
@@ -152,15 +162,20 @@ function openExtProc(
       ? (decision) => endpointScores(pool.state, decision)
       : undefined,
     isSubsetObeyed: !isOn(given.get("disable-endpoint-subset-filter"), false),
-    isReady: settled(pool, parts.limits.probeTimeoutMs),
+    isReady,
   });
 }
 
-/** Ready once some endpoint is, or once each was asked: a pool that is down is answered 503, not left out. */
-function settled(pool: LivePool, probeTimeoutMs: number): () => boolean {
-  const fromMs = performance.now() + probeTimeoutMs;
+/**
+ * Ready while the pool is known, and once some endpoint is ready or each was asked: a pool that is down is
+ * answered 503, not left out.
+ */
+function settled(pool: LivePool, feed: EndpointFeed, probeTimeoutMs: number): () => boolean {
+  let fromMs: number | undefined;
   let isSettled = false;
   return () => {
+    if (!feed.isSynced()) return false;
+    fromMs ??= performance.now() + probeTimeoutMs;
     isSettled ||= pool.hasReadyEndpoint() || performance.now() >= fromMs;
     return isSettled;
   };

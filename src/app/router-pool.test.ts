@@ -39,6 +39,7 @@ for (const [scorer, want] of [
         config,
         modelName: "m",
         source: undefined,
+        feed: undefined,
       },
       core,
       keys: ownKeys(blockHasher),
@@ -49,6 +50,7 @@ for (const [scorer, want] of [
       probeTimeoutMs: 5000,
       log: noLog,
       meter: noMeter,
+      forget: () => undefined,
     });
     await eventually(() => core.endpoints.column(waitingQueueDepth)[0] === 3);
     await pool.close();

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { RewriteRule, RouterConfig } from "../config/router-config.ts";
 import type { Clock } from "../core/clock.ts";
+import type { Json } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
 import type { Meter } from "../core/meter.ts";
 import { EndpointClients, type EngineAccess } from "../datalayer/endpoint-clients.ts";
@@ -25,7 +26,8 @@ import {
 } from "../endpoints/numeric-attribute.ts";
 import type { FrontPool } from "../front/http/front-pool.ts";
 import type { BlockKeys } from "../request/block-hasher.ts";
-import { ConfigReload, type ConfigSource, type ReloadStatus } from "./config-reload.ts";
+import type { EndpointFeed, FeedPorts, PoolObjectEntries } from "./endpoint-feed.ts";
+import { type ConfigSource, FileReload } from "./file-reload.ts";
 import { PoolTokens } from "./pool-tokens.ts";
 import type { RecordingCore } from "./recording-core.ts";
 import { TokenisingCore } from "./tokenising-core.ts";
@@ -44,6 +46,8 @@ export interface PoolSpec {
   readonly kvEventAccess?: ((config: RouterConfig) => KvEventAccess | undefined) | undefined;
   /** File that is watched for changes. */
   readonly source: ConfigSource | undefined;
+  /** Undefined where the program itself tells the core of endpoints. */
+  readonly feed: EndpointFeed | undefined;
 }
 
 /** What a live pool works with. */
@@ -62,6 +66,8 @@ export interface LivePoolOptions {
   readonly probeTimeoutMs: number;
   readonly log: Log;
   readonly meter: Meter;
+  /** An address that no endpoint has any more: its connections are closed. */
+  forget(address: string): void;
 }
 
 /** A pool with its background readers: metrics, health, KV events and, where no manifest says, served models. */
@@ -72,7 +78,10 @@ export class LivePool implements FrontPool {
   /** What lies behind it, for those who only look. */
   readonly state: PoolRouterCore;
   readonly #options: LivePoolOptions;
-  readonly #reload: ConfigReload | undefined;
+  readonly #reload: FileReload<RouterConfig> | undefined;
+  /** The configuration of the file, without what a feed adds. */
+  #written: RouterConfig;
+  #objects: PoolObjectEntries = { objectives: [], rewrites: [] };
   #config: RouterConfig;
   readonly #clients: EndpointClients;
   #scraper: Scraper;
@@ -89,6 +98,7 @@ export class LivePool implements FrontPool {
     this.core = new TokenisingCore(options.recording ?? core, core, () => this.#tokens);
     this.state = core;
     this.#options = options;
+    this.#written = spec.config;
     this.#config = spec.config;
     this.#clients = new EndpointClients(options.probeTimeoutMs, spec.access);
     this.#tokens = this.#newTokens();
@@ -97,11 +107,12 @@ export class LivePool implements FrontPool {
     const readers = this.#readerOptions();
     this.#probe = startHealthProbe(readers);
     this.#models = spec.modelName === undefined ? startServedModels(readers) : undefined;
-    const apply = (config: RouterConfig): void => this.#reconfigure(config);
+    const apply = (config: RouterConfig): void => this.#reconfigure(config, this.#objects);
     this.#reload =
       spec.source === undefined
         ? undefined
-        : new ConfigReload({ source: spec.source, apply, log, meter });
+        : new FileReload({ source: spec.source, noun: "config", apply, log, meter });
+    spec.feed?.start(this.#feedPorts());
   }
 
   get key(): string {
@@ -156,17 +167,18 @@ export class LivePool implements FrontPool {
   }
 
   /** How the last change of the configuration file went. */
-  get reloadStatus(): ReloadStatus | undefined {
-    return this.#reload?.last;
+  get lastReload(): Json {
+    return this.#reload?.last ?? null;
   }
 
   /** Why the configuration file cannot be read at present. */
-  get unreadableConfig(): string | undefined {
-    return this.#reload?.unreadable;
+  get unreadableConfig(): string | null {
+    return this.#reload?.unreadable ?? null;
   }
 
   async close(): Promise<void> {
     this.#reload?.close();
+    await this.spec.feed?.close();
     await Promise.all([
       this.#scraper.close(),
       this.#kvEvents?.close(),
@@ -180,10 +192,33 @@ export class LivePool implements FrontPool {
     return this.#config.rewrites.flatMap(({ rules }) => rules);
   }
 
-  #reconfigure(config: RouterConfig): void {
+  #feedPorts(): FeedPorts {
+    const { log, meter, clock, forget } = this.#options;
+    return {
+      log,
+      meter,
+      endpoints: ({ changes, goneAddresses }) => {
+        for (const change of changes) this.core.endpoint(change, clock.nowMs());
+        for (const address of goneAddresses) forget(address);
+      },
+      objects: (objects) => this.#reconfigure(this.#written, objects),
+    };
+  }
+
+  /** Of two objects with one name the file's comes first, and so do its rules. */
+  #reconfigure(written: RouterConfig, objects: PoolObjectEntries): void {
+    const config = {
+      ...written,
+      objectives: [...written.objectives, ...objects.objectives],
+      rewrites: [...written.rewrites, ...objects.rewrites],
+    };
     const kvEventAccess = this.spec.kvEventAccess?.(config);
     (this.#options.recording ?? this.state).reconfigure(config);
     this.#config = config;
+    this.#objects = objects;
+    // Objects change nothing of what is scraped.
+    if (written === this.#written) return;
+    this.#written = written;
     this.#endReader(this.#scraper);
     this.#scraper = this.#startScraper();
     this.#endReader(this.#tokens);

@@ -1,11 +1,10 @@
 import type { RouterConfig } from "../config/router-config.ts";
 import type { Log } from "../core/log.ts";
 import type { KvEventAccess } from "../datalayer/kv-event-subscriber.ts";
-import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
 import type { LegsSettings } from "../dispatch/legs/legs-settings.ts";
-import type { EndpointSpec } from "../endpoints/endpoint-table.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
-import type { ConfigSource } from "./config-reload.ts";
+import type { EndpointFeed } from "./endpoint-feed.ts";
+import type { ConfigSource } from "./file-reload.ts";
 import { type KvEventFlags, kvEventAccess } from "./kv-event-access.ts";
 import type { RouterOptions } from "./router-options.ts";
 import { type Router, startRouter } from "./start-router.ts";
@@ -18,8 +17,7 @@ export interface ServeSettings {
   readonly source: ConfigSource;
   /** Undefined: the engines are asked what they serve. */
   readonly modelName: string | undefined;
-  /** Text of a file in llm-d's `file-discovery` format. */
-  readonly endpointsFile: { readonly text: string; readonly file: string };
+  readonly feed: EndpointFeed;
   readonly kvEvents: KvEventFlags;
   readonly host: string;
   readonly port: number;
@@ -36,39 +34,19 @@ export interface ServeSettings {
   readonly record?: string | undefined;
 }
 
-/** A running `serve`. */
-export interface RunningServe {
-  readonly router: Router;
-  readonly endpoints: readonly EndpointSpec[];
-}
-
-/** Starts the router in front of engines that run already; throws ConfigError for a bad file. */
-export async function startServe(settings: ServeSettings): Promise<RunningServe> {
-  const { pool, config, modelName } = settings;
-  const endpoints = parseEndpointsFile(settings.endpointsFile);
+/** Starts the router in front of engines that run already; throws ConfigError for KV events that cannot be read. */
+export async function startServe(settings: ServeSettings): Promise<Router> {
+  const { pool, config, modelName, source, feed } = settings;
   const accessUnder = (changed: RouterConfig): KvEventAccess | undefined =>
     kvEventAccess(changed, settings.kvEvents);
   // What is wrong with it is told before anything runs.
   accessUnder(config);
-  const clock = scaledClock(1);
-  const router = await startRouter({
+  const spec = { key: pool.name, ...pool, config, modelName, source, feed };
+  return await startRouter({
     ...settings,
-    pools: [
-      {
-        key: pool.name,
-        ...pool,
-        config,
-        modelName,
-        source: settings.source,
-        kvEventAccess: accessUnder,
-      },
-    ],
-    clock,
+    pools: [{ ...spec, kvEventAccess: accessUnder }],
+    clock: scaledClock(1),
     timeScale: 1,
     engines: undefined,
   });
-  for (const endpoint of endpoints) {
-    router.core(pool.name)?.endpoint({ kind: "added", endpoint }, clock.nowMs());
-  }
-  return { router, endpoints };
 }

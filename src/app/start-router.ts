@@ -2,6 +2,7 @@ import process from "node:process";
 import { describeConfig } from "../config/describe-config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { ExchangeObserver } from "../core/exchange-report.ts";
+import type { Json } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
 import type { PoolRouterCore } from "../director/pool-router-core.ts";
 import { RECORDING_FORMAT, RECORDING_VERSION } from "../director/recorded-line.ts";
@@ -47,6 +48,8 @@ export interface RouterSettings {
   readonly options: RouterOptions;
   /** File that every input of the cores is written to. */
   readonly record?: string | undefined;
+  /** How this program stands among its replicas, for `/api/config`. */
+  readonly describeElection?: (() => Json) | undefined;
 }
 
 /** What a front is opened with. */
@@ -100,12 +103,13 @@ export async function startRouter(
   const publishingLog = endpointEvents(log, events);
   const recording = startRecording(settings);
   const hasher = new WasmBlockHasher();
-  const pools = settings.pools.map((spec) =>
-    livePool(spec, { settings, telemetry, log: publishingLog, recording, hasher }),
-  );
   const { prefillCandidates: candidates } = settings;
   const legs = settings.legs && { ...settings.legs, candidates };
   const dispatcher = createDispatcher({ clock, timeScale, observer, log, limits: options, legs });
+  const forget = (address: string): void => dispatcher.forget(address);
+  const pools = settings.pools.map((spec) =>
+    livePool(spec, { settings, telemetry, log: publishingLog, recording, hasher, forget }),
+  );
   const closeAll = async (): Promise<void> => {
     await Promise.all([...pools.map((pool) => pool.close()), dispatcher.close()]);
   };
@@ -131,7 +135,7 @@ export async function startRouter(
     adminPort: admin.port,
     core: (key) => pools.find((pool) => pool.key === key)?.core,
     state: (key) => pools.find((pool) => pool.key === key)?.state,
-    forget: (address) => dispatcher.forget(address),
+    forget,
     async drain() {
       await running.drain();
       clearInterval(ticker);
@@ -167,9 +171,10 @@ function livePool(
     log: Log;
     recording: Recording | undefined;
     hasher: BlockHasher;
+    forget(address: string): void;
   },
 ): LivePool {
-  const { settings, telemetry, log, recording: sink } = parts;
+  const { settings, telemetry, log, recording: sink, forget } = parts;
   const { clock, timeScale, options } = settings;
   const keys = blockKeysOf(spec.config, parts.hasher);
   const hasher = new NotingHasher(keys.hasher);
@@ -205,6 +210,7 @@ function livePool(
     probeTimeoutMs,
     log,
     meter,
+    forget,
   });
 }
 
@@ -262,12 +268,14 @@ function adminSource(
       ),
     config: () => ({
       options: { ...settings.options },
+      election: settings.describeElection?.() ?? null,
       pools: pools.map((pool) => ({
         pool: pool.key,
         model: pool.spec.modelName ?? null,
         config: describeConfig(pool.config),
-        lastReload: pool.reloadStatus === undefined ? null : { ...pool.reloadStatus },
-        unreadableConfig: pool.unreadableConfig ?? null,
+        lastReload: pool.lastReload,
+        unreadableConfig: pool.unreadableConfig,
+        endpoints: pool.spec.feed?.describe() ?? null,
         plugins: pool.state.graph.dumpPlugins(),
         inFlight: pool.core.inFlightCount,
         decisions: { count: pool.state.decisions.count, sizeBytes: pool.state.decisions.sizeBytes },

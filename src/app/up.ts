@@ -6,12 +6,12 @@ import { scaledClock } from "../engine-server/scaled-clock.ts";
 import { loadService } from "../manifest/load-service.ts";
 import type { Service } from "../manifest/service.ts";
 import { checkServices } from "../manifest/service-set.ts";
-import type { ConfigSource } from "./config-reload.ts";
 import { poolKey } from "./endpoint-plan.ts";
 import { EngineFleet } from "./engine-fleet.ts";
 import { EngineHostClient } from "./engine-host-client.ts";
 import type { EngineAddress } from "./engine-host-protocol.ts";
 import { type EnginePlan, type EngineSettingsGiven, planEngines } from "./engine-plan.ts";
+import type { ConfigSource } from "./file-reload.ts";
 import type { RouterOptions } from "./router-options.ts";
 import { type Router, startRouter } from "./start-router.ts";
 
@@ -79,6 +79,7 @@ export async function startUp(settings: UpSettings): Promise<RunningUp> {
       config: service.config,
       modelName: service.modelName,
       source: manifestSource(service, settings.files[index], settings.loading),
+      feed: undefined,
     })),
     clock,
     prefillCandidates: PREFILL_CANDIDATES,

@@ -3,6 +3,8 @@ import { Command } from "commander";
 import { startEpp } from "../app/epp.ts";
 import { EPP_FLAGS } from "../app/epp-flag-table.ts";
 import { type EppFlags, parseEppFlags } from "../app/epp-flags.ts";
+import { clusterParts, type EppParts, eppSource } from "../app/epp-source.ts";
+import { FileFeed, openEndpointsFile } from "../app/file-feed.ts";
 import { isOn } from "../app/flag-values.ts";
 import { loadRegistry } from "../app/plugin-registry.ts";
 import { createStderrLog } from "../app/program-log.ts";
@@ -18,6 +20,7 @@ Flags are those of llm-d's endpoint picker, of all its releases; the router's li
 --help\`) are flags as well.
 
 Example:
+  switchyard epp --pool-name llama --pool-namespace default --config-file picker.yaml
   switchyard epp --endpoints endpoints.yaml --config-file picker.yaml --secure-serving=false`;
 
 /** `epp`: the endpoint picker that a gateway asks by ext_proc. */
@@ -35,23 +38,18 @@ export function eppCommand(): Command {
 
 async function runEpp(words: readonly string[]): Promise<void> {
   const flags = parseEppFlags(words);
-  const endpoints = flags.given.get("endpoints");
-  if (endpoints === undefined) {
-    throw new UsageError(
-      "pods of a pool (--pool-name) cannot be watched here: list its endpoints in a file, in " +
-        "llm-d's file-discovery format, and name it with --endpoints",
-    );
-  }
+  const namespace = process.env["NAMESPACE"] || "default";
+  const chosen = eppSource(flags, namespace);
   const log = createStderrLog("info");
   for (const message of flags.notes) log.info("flag-without-effect", { message });
   const stopped = untilStopped();
   const { config, source } = await loadConfig(flags);
   const epp = await startEpp({
     flags,
-    namespace: process.env["NAMESPACE"] ?? "default",
+    namespace,
     config,
     source,
-    endpointsFile: { text: readInput(endpoints).toString("utf8"), file: endpoints },
+    ...(chosen.kind === "file" ? fileParts(chosen.file) : await clusterParts(chosen)),
     log,
   }).catch(explainTakenPort);
   const security = epp.certificate === undefined ? "plaintext" : `TLS, ${epp.certificate}`;
@@ -61,6 +59,11 @@ async function runEpp(words: readonly string[]): Promise<void> {
   );
   process.exitCode = await stopped;
   await epp.drain();
+}
+
+function fileParts(file: string): EppParts {
+  const source = openEndpointsFile({ text: readInput(file).toString("utf8"), file });
+  return { feed: new FileFeed(source, { isResolving: true }), election: undefined };
 }
 
 interface LoadedConfig {

@@ -1,5 +1,8 @@
 import process from "node:process";
 import { Command } from "commander";
+import type { EndpointFeed } from "../app/endpoint-feed.ts";
+import { clusterParts, poolSource } from "../app/epp-source.ts";
+import { type EndpointsFile, FileFeed, openEndpointsFile } from "../app/file-feed.ts";
 import { createStderrLog } from "../app/program-log.ts";
 import { startServe } from "../app/serve.ts";
 import { formatTable } from "../app/table.ts";
@@ -11,10 +14,12 @@ import { loadOptionsOf } from "./plugin-flags.ts";
 import { readInput } from "./read-input.ts";
 import { addRouterFlags, type RouterFlags, routerOptionsOf } from "./router-flags.ts";
 import { untilStopped } from "./until-stopped.ts";
+import { UsageError } from "./usage-error.ts";
 
 interface ServeFlags extends RouterFlags, PdFlags {
   readonly config: string;
-  readonly endpoints: string;
+  readonly endpoints?: string;
+  readonly inferencePool?: string;
   readonly model?: string;
   readonly kvEventsPort?: number;
   readonly kvEventsReplayPort?: number;
@@ -25,6 +30,7 @@ const EXAMPLE = `
 Example:
   switchyard serve --config picker.yaml --endpoints endpoints.yaml --port 8080
   switchyard serve --config pd.yaml --endpoints endpoints.yaml --pd router
+  switchyard serve --config picker.yaml --inference-pool default/llama --port 8080
 
   endpoints.yaml:
     endpoints:
@@ -35,7 +41,8 @@ export function serveCommand(): Command {
   const command = new Command("serve")
     .description("Run the router in front of real engines.")
     .requiredOption("--config <file>", "EndpointPickerConfig or LLMInferenceService")
-    .requiredOption("--endpoints <file>", "endpoints, in llm-d's file-discovery format")
+    .option("--endpoints <file>", "endpoints, in llm-d's file-discovery format; it is followed")
+    .option("--inference-pool <namespace/name>", "InferencePool in Kubernetes, which is followed")
     .option("--model <name>", "model that the engines serve; they are asked unless given")
     .option("--kv-events-port <n>", "port of the engines' KV events (ZMQ)", wholeNumber(1, 65535))
     .option(
@@ -52,8 +59,9 @@ export function serveCommand(): Command {
 async function serve(flags: ServeFlags): Promise<void> {
   const input = loadInput(flags.config, await loadOptionsOf(flags));
   const { service, config } = input;
+  const { feed, endpoints } = await openFeed(flags);
   const stopped = untilStopped();
-  const { router, endpoints } = await startServe({
+  const router = await startServe({
     ...flags,
     ...pdSettings(flags),
     pool: { namespace: service?.namespace ?? "default", name: service?.name ?? "pool" },
@@ -65,11 +73,38 @@ async function serve(flags: ServeFlags): Promise<void> {
       topicFilter: flags.kvEventsTopic,
     },
     modelName: flags.model ?? service?.modelName,
-    endpointsFile: { text: readInput(flags.endpoints).toString("utf8"), file: flags.endpoints },
+    feed,
     isCorrectingMetrics: flags.metricsCorrection === "on",
     options: routerOptionsOf(flags),
     log: createStderrLog("info"),
   }).catch(explainListenError(flags));
+  if (endpoints.length > 0) console.log(`${endpointTable(endpoints)}\n`);
+  console.log(
+    `Router on http://${flags.host}:${router.port}/v1, admin on port ${router.adminPort}`,
+  );
+  process.exitCode = await stopped;
+  await router.drain();
+}
+
+interface OpenedFeed {
+  readonly feed: EndpointFeed;
+  /** Those that are known at the start. */
+  readonly endpoints: EndpointsFile["endpoints"];
+}
+
+async function openFeed({ endpoints: file, inferencePool }: ServeFlags): Promise<OpenedFeed> {
+  if ((file === undefined) === (inferencePool === undefined)) {
+    throw new UsageError("give one of --endpoints FILE and --inference-pool NAMESPACE/NAME");
+  }
+  if (file === undefined) {
+    const { feed } = await clusterParts(poolSource(inferencePool ?? ""));
+    return { feed, endpoints: [] };
+  }
+  const opened = openEndpointsFile({ text: readInput(file).toString("utf8"), file });
+  return { feed: new FileFeed(opened, { isResolving: false }), endpoints: opened.endpoints };
+}
+
+function endpointTable(endpoints: EndpointsFile["endpoints"]): string {
   const rows = endpoints.map(({ id, address, labels }) => [
     id,
     address,
@@ -77,10 +112,5 @@ async function serve(flags: ServeFlags): Promise<void> {
       .map(([name, value]) => `${name}=${value}`)
       .join(" "),
   ]);
-  console.log(formatTable(["endpoint", "address", "labels"], rows));
-  console.log(
-    `\nRouter on http://${flags.host}:${router.port}/v1, admin on port ${router.adminPort}`,
-  );
-  process.exitCode = await stopped;
-  await router.drain();
+  return formatTable(["endpoint", "address", "labels"], rows);
 }

@@ -16,6 +16,8 @@ export const COUNTERS = [
   "kv-faults",
   "kv-reconnections",
   "kv-errors",
+  "endpoints-reloads",
+  "discovery-faults",
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 

@@ -5,6 +5,7 @@ import { endpointId } from "../core/brand.ts";
 import { ConfigError, type ConfigFault } from "../core/config-error.ts";
 import type { EndpointSpec } from "../endpoints/endpoint-table.ts";
 import { faultsOf } from "../plugin/params.ts";
+import { socketAddress } from "./resolve-hosts.ts";
 
 /** llm-d's own limit for its file discovery. */
 const FILE_BYTES_MAX = 1024 * 1024;
@@ -67,7 +68,7 @@ export function parseEndpointsFile(source: {
   }
   const specs = parsed.data.endpoints.map(({ name, namespace, address, port, labels }) => ({
     id: endpointId(namespace === "default" ? name : `${namespace}/${name}`),
-    address: isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`,
+    address: socketAddress(address, port),
     labels,
   }));
   const seen = new Set<string>();

@@ -6,6 +6,8 @@ const COUNTER_METRICS: Readonly<Record<Exclude<CounterName, "decisions">, Metric
   "plugin-failures": "pluginFailures",
   "endpoint-changes": "endpointChanges",
   "config-reloads": "configReloads",
+  "endpoints-reloads": "endpointsReloads",
+  "discovery-faults": "discoveryFaults",
   "exchanges-expired": "expiredExchanges",
   "scrape-failures": "pollErrors",
   "metrics-missing": "extractErrors",

@@ -100,6 +100,8 @@ export const METRIC_KEYS = [
   "kvGaps",
   "kvResyncs",
   "kvFaults",
+  "endpointsReloads",
+  "discoveryFaults",
   "inFlight",
   "bufferedBytes",
   "indexBytes",
@@ -284,6 +286,18 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
     "counter",
     ["result"],
     "Changed configuration files, by whether they were applied or rejected.",
+  ),
+  endpointsReloads: own(
+    "endpoints_reloads_total",
+    "counter",
+    ["result"],
+    "Changed endpoints files, by whether they were applied or rejected.",
+  ),
+  discoveryFaults: own(
+    "discovery_faults_total",
+    "counter",
+    ["resource", "reason"],
+    "Faults of following objects in Kubernetes: connections, refusals, lists that had to be made anew, objects that were skipped.",
   ),
   pollErrors: datalayer("poll_errors_total", [], "Scrapes of an engine that gave nothing."),
   extractErrors: datalayer(

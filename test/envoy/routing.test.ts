@@ -78,7 +78,7 @@ if (ENVOY_MISSING === false) {
     async () => {
       // Subsets are of hosts, and every address of 127.0.0.0/8 is this one.
       const engines = await Promise.all(
-        [1, 2].map((host) => HttpEndpoint.start(healthy, `127.0.0.${host}`)),
+        [1, 2].map((host) => HttpEndpoint.start(healthy, { host: `127.0.0.${host}` })),
       );
       for (const engine of engines) stack.use(engine);
       const [one, two] = engines.map(({ address }, i) => ({ name: `e${i + 1}`, address }));

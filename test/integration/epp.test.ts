@@ -79,7 +79,7 @@ for (const [index, file] of EXAMPLES.entries()) {
 }
 
 const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[] = [
-  [["--pool-name", "x"], /pods of a pool \(--pool-name\) cannot be watched here.*--endpoints/s],
+  [[], /--pool-name: name the InferencePool to serve.*--endpoints/],
   [["--nope"], /--nope: unknown flag/],
   [
     ["--tls-cipher-suites=TLS_RSA_WITH_RC4_128_SHA"],

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import { startEpp } from "../../src/app/epp.ts";
 import { parseEppFlags } from "../../src/app/epp-flags.ts";
+import { FileFeed, openEndpointsFile } from "../../src/app/file-feed.ts";
 import { DEFAULT_ROUTER_OPTIONS } from "../../src/app/router-options.ts";
 import { startServe } from "../../src/app/serve.ts";
 import type { Router } from "../../src/app/start-router.ts";
@@ -126,9 +127,12 @@ class Engines implements AsyncDisposable {
     return engines;
   }
 
-  get endpointsFile(): { readonly text: string; readonly file: string } {
+  get feed(): FileFeed {
     const endpoints = this.servers.map(({ name, address }) => ({ name, address }));
-    return { text: endpointsText(endpoints), file: "endpoints.json" };
+    const text = endpointsText(endpoints);
+    const file = join(folder, "endpoints.json");
+    writeFileSync(file, text);
+    return new FileFeed(openEndpointsFile({ text, file }), { isResolving: false });
   }
 
   async serveTo(router: Router): Promise<void> {
@@ -174,13 +178,13 @@ function scoreOf(decision: Decision, endpoint: string): number {
 for (const [name, text] of CONFIGS) {
   test(`kv-match: serve: a burst stays together, and an eviction changes the next decision: ${name}`, async () => {
     await using engines = await Engines.start();
-    const { router } = await startServe({
+    const router = await startServe({
       pool: { namespace: "default", name: POOL },
       config: configFrom(text),
       source: { file: written(text), text, load: configFrom },
       kvEvents: {},
       modelName: undefined,
-      endpointsFile: engines.endpointsFile,
+      feed: engines.feed,
       host: "127.0.0.1",
       port: 0,
       adminHost: "127.0.0.1",
@@ -227,7 +231,8 @@ for (const [name, text] of CONFIGS) {
       namespace: "default",
       config: configFrom(text),
       source: undefined,
-      endpointsFile: engines.endpointsFile,
+      feed: engines.feed,
+      election: undefined,
       log: noLog,
     });
     try {

@@ -1,17 +1,21 @@
 import { readFile } from "node:fs/promises";
 import type { RouterConfig } from "../config/router-config.ts";
 import { ConfigError } from "../core/config-error.ts";
+import type { Json } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
 import type { Meter } from "../core/meter.ts";
 
-/** A file whose changes change a pool's configuration. */
-export interface ConfigSource {
+/** A file whose changes take effect in a running program. */
+export interface FileSource<T> {
   readonly file: string;
-  /** Its text when the pool was started. */
+  /** Its text when the program was started. */
   readonly text: string;
   /** Validates a new text; throws ConfigError. */
-  load(text: string): RouterConfig;
+  load(text: string): T;
 }
+
+/** A file whose changes change a pool's configuration. */
+export type ConfigSource = FileSource<RouterConfig>;
 
 /** How the last change of the file went. */
 export interface ReloadStatus {
@@ -25,9 +29,10 @@ export interface ReloadStatus {
 const LOOK_EVERY_MS = 1000;
 
 /** Watches one file, and applies each text that is valid; an invalid one changes nothing. */
-export class ConfigReload {
-  readonly #source: ConfigSource;
-  readonly #apply: (config: RouterConfig) => void;
+export class FileReload<T> {
+  readonly #source: FileSource<T>;
+  readonly #noun: "config" | "endpoints";
+  readonly #apply: (loaded: T) => void;
   readonly #log: Log;
   readonly #meter: Meter;
   readonly #timer: NodeJS.Timeout;
@@ -38,12 +43,15 @@ export class ConfigReload {
   #unreadable: string | undefined;
 
   constructor(options: {
-    source: ConfigSource;
-    apply: (config: RouterConfig) => void;
+    source: FileSource<T>;
+    /** What the file holds, in log lines and metrics. */
+    noun: "config" | "endpoints";
+    apply: (loaded: T) => void;
     log: Log;
     meter: Meter;
   }) {
     this.#source = options.source;
+    this.#noun = options.noun;
     this.#apply = options.apply;
     this.#log = options.log;
     this.#meter = options.meter;
@@ -51,14 +59,14 @@ export class ConfigReload {
     this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS);
   }
 
-  /** Undefined while the file is as it was at the start. */
-  get last(): ReloadStatus | undefined {
-    return this.#last;
+  /** Null while the file is as it was at the start. */
+  get last(): Json {
+    return this.#last === undefined ? null : { ...this.#last };
   }
 
   /** Why the file cannot be read at present; what was read before stays in effect. */
-  get unreadable(): string | undefined {
-    return this.#unreadable;
+  get unreadable(): string | null {
+    return this.#unreadable ?? null;
   }
 
   close(): void {
@@ -85,7 +93,9 @@ export class ConfigReload {
       return text;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (this.#unreadable === undefined) this.#log.error("config-unreadable", { file, reason });
+      if (this.#unreadable === undefined) {
+        this.#log.error(`${this.#noun}-unreadable`, { file, reason });
+      }
       this.#unreadable = reason;
       return undefined;
     }
@@ -97,18 +107,18 @@ export class ConfigReload {
     try {
       this.#apply(this.#source.load(text));
       this.#done({ result: "applied", at: new Date().toISOString(), message: null });
-      this.#log.info("config-applied", { file });
+      this.#log.info(`${this.#noun}-applied`, { file });
     } catch (error) {
       // Only a fault in the file is expected here; anything else is the program's own.
       if (!(error instanceof ConfigError)) throw error;
       const { message } = error;
       this.#done({ result: "rejected", at: new Date().toISOString(), message });
-      this.#log.error("config-rejected", { file, reason: message });
+      this.#log.error(`${this.#noun}-rejected`, { file, reason: message });
     }
   }
 
   #done(status: ReloadStatus): void {
     this.#last = status;
-    this.#meter.count("config-reloads", { result: status.result });
+    this.#meter.count(`${this.#noun}-reloads`, { result: status.result });
   }
 }
