@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { invariant } from "../core/invariant.ts";
 import type { MetricLabels } from "../core/meter.ts";
 import { METRIC_KEYS, METRIC_TABLE, type MetricKey, type MetricSpec } from "./metric-table.ts";
@@ -13,6 +13,8 @@ export class Instruments {
 
   constructor() {
     for (const key of METRIC_KEYS) this.#register(key, METRIC_TABLE[key]);
+    // CPU, memory, event-loop delay and garbage collection, under the names that Node programs have.
+    collectDefaultMetrics({ register: this.#registry });
   }
 
   get contentType(): string {

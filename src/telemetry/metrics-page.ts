@@ -8,7 +8,8 @@ export function metricsPage(): string {
 \`GET /metrics\` on the admin port. Names are those of the llm-d endpoint picker where it has one, and
 begin with \`switchyard_\` where it has none. A deprecated name carries the same values as the name beside
 it. Durations of requests are seconds of engine time. At most 1000 models have series of their own, the
-others share \`other\`; a request for a model that no pool serves counts as \`unknown\`.
+others share \`other\`; a request for a model that no pool serves counts as \`unknown\`. Beside these stand
+those of the process, \`process_…\` and \`nodejs_…\`: CPU, memory, event-loop delay, garbage collection.
 
 | Name | Type | Labels | Meaning | Deprecated name |
 |---|---|---|---|---|
