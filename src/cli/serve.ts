@@ -57,13 +57,14 @@ export function serveCommand(): Command {
 }
 
 async function serve(flags: ServeFlags): Promise<void> {
+  const pd = pdSettings(flags);
   const input = loadInput(flags.config, await loadOptionsOf(flags));
   const { service, config } = input;
   const { feed, endpoints } = await openFeed(flags);
   const stopped = untilStopped();
   const router = await startServe({
     ...flags,
-    ...pdSettings(flags),
+    ...pd,
     pool: { namespace: service?.namespace ?? "default", name: service?.name ?? "pool" },
     config,
     source: input,
