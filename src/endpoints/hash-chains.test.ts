@@ -9,19 +9,21 @@ function idsOf(chains: HashChains, hash: number): readonly number[] {
   return ids;
 }
 
-test("hash-chains: finds what was added and not removed, also after it grew", () => {
+test("hash-chains: finds what was added and not removed, also in a larger one that follows", () => {
   const step = fc.record({ id: fc.integer({ min: 1, max: 12 }), isGrowth: fc.boolean() });
   const hashes = fc.array(fc.integer(), { minLength: 13, maxLength: 13 });
   fc.assert(
     fc.property(hashes, fc.array(step, { maxLength: 60 }), (hashOf, taken) => {
-      const chains = new HashChains(12);
+      let chains = HashChains.alone(12);
       const present = new Set<number>();
       let capacity = 12;
       for (const { id, isGrowth } of taken) {
         const hash = hashOf[id] as number;
         if (isGrowth) {
           capacity += 9;
-          chains.grow(capacity, (each) => hashOf[each] as number);
+          const larger = HashChains.alone(capacity);
+          larger.follow(chains, (each) => hashOf[each] as number);
+          chains = larger;
         } else if (present.delete(id)) chains.remove(hash, id);
         else {
           present.add(id);
@@ -38,7 +40,7 @@ test("hash-chains: finds what was added and not removed, also after it grew", ()
 
 test("hash-chains: ids of one bucket are removed from any place in it", () => {
   for (const gone of [1, 2, 3]) {
-    const chains = new HashChains(3);
+    const chains = HashChains.alone(3);
     for (const id of [1, 2, 3]) chains.add(-5, id);
     chains.remove(-5, gone);
     assert.deepEqual(
@@ -49,6 +51,13 @@ test("hash-chains: ids of one bucket are removed from any place in it", () => {
 });
 
 test("hash-chains: memory is at most three words an id", () => {
-  const chains = new HashChains(1000);
-  assert.ok(chains.sizeBytes <= 12 * 1001, `${chains.sizeBytes} bytes`);
+  const { sizeBytes } = HashChains.alone(1000);
+  assert.ok(sizeBytes <= 12 * 1001, `${sizeBytes} bytes`);
+});
+
+test("hash-chains: none is found after clearing", () => {
+  const chains = HashChains.alone(3);
+  chains.add(1, 2);
+  chains.clear();
+  assert.deepEqual(idsOf(chains, 1), []);
 });

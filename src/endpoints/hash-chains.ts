@@ -1,15 +1,27 @@
+import { WordSpace } from "./word-space.ts";
+
 /**
  * Hash table of ids without their keys: whoever asks walks the ids of one bucket and compares. Ids start
  * at 1, so that 0 ends a chain.
  */
 export class HashChains {
-  #heads: Int32Array;
-  #next: Int32Array;
+  readonly #heads: Int32Array;
+  readonly #next: Int32Array;
+  readonly #mask: number;
 
   /** `capacity` is the highest id. */
-  constructor(capacity: number) {
-    this.#heads = new Int32Array(bucketsFor(capacity));
-    this.#next = new Int32Array(capacity + 1);
+  constructor(space: WordSpace, capacity: number) {
+    const buckets = bucketsFor(capacity);
+    this.#mask = buckets - 1;
+    this.#heads = space.take(buckets);
+    this.#next = space.take(capacity + 1);
+  }
+
+  /** A table in memory of its own. */
+  static alone(capacity: number): HashChains {
+    const measured = new WordSpace();
+    new HashChains(measured, capacity);
+    return new HashChains(new WordSpace(new ArrayBuffer(measured.sizeBytes)), capacity);
   }
 
   get sizeBytes(): number {
@@ -18,7 +30,7 @@ export class HashChains {
 
   /** First id of the hash's bucket, 0 when it is empty. */
   first(hash: number): number {
-    return this.#heads[hash & (this.#heads.length - 1)] as number;
+    return this.#heads[hash & this.#mask] as number;
   }
 
   /** The id after this one in its bucket, 0 at the end. */
@@ -27,14 +39,14 @@ export class HashChains {
   }
 
   add(hash: number, id: number): void {
-    const bucket = hash & (this.#heads.length - 1);
+    const bucket = hash & this.#mask;
     this.#next[id] = this.#heads[bucket] as number;
     this.#heads[bucket] = id;
   }
 
   /** The id must have been added with the same hash. */
   remove(hash: number, id: number): void {
-    const bucket = hash & (this.#heads.length - 1);
+    const bucket = hash & this.#mask;
     const after = this.#next[id] as number;
     let at = this.#heads[bucket] as number;
     if (at === id) {
@@ -45,21 +57,14 @@ export class HashChains {
     this.#next[at] = after;
   }
 
-  /** Makes room for ids up to `capacity`; `hashOf` gives the hash that an id was added with. */
-  grow(capacity: number, hashOf: (id: number) => number): void {
-    const before = this.#heads;
-    const nextBefore = this.#next;
-    this.#next = new Int32Array(capacity + 1);
-    this.#next.set(nextBefore);
-    const buckets = bucketsFor(capacity);
-    if (buckets === before.length) return;
-    this.#heads = new Int32Array(buckets);
-    for (let id of before) {
-      while (id !== 0) {
-        const after = nextBefore[id] as number;
-        this.add(hashOf(id), id);
-        id = after;
-      }
+  clear(): void {
+    this.#heads.fill(0);
+  }
+
+  /** Takes over the ids of a smaller table; `hashOf` gives the hash that an id was added with. */
+  follow(smaller: HashChains, hashOf: (id: number) => number): void {
+    for (let id of smaller.#heads) {
+      for (; id !== 0; id = smaller.next(id)) this.add(hashOf(id), id);
     }
   }
 }

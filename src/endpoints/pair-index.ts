@@ -11,7 +11,7 @@ export class PairIndex {
   #top = 0;
   /** Head of the list of free numbers, which goes on in `#lo`; 0 ends it. */
   #free = 0;
-  #chains = new HashChains(PAIRS_AT_START);
+  #chains = HashChains.alone(PAIRS_AT_START);
   #lo = new Int32Array(PAIRS_AT_START + 1);
   #hi = new Int32Array(PAIRS_AT_START + 1);
 
@@ -68,6 +68,8 @@ export class PairIndex {
     this.#capacity = grownCapacity(this.#capacity);
     this.#lo = widened(this.#lo, this.#capacity + 1);
     this.#hi = widened(this.#hi, this.#capacity + 1);
-    this.#chains.grow(this.#capacity, (id) => this.#lo[id] as number);
+    const smaller = this.#chains;
+    this.#chains = HashChains.alone(this.#capacity);
+    this.#chains.follow(smaller, (id) => this.#lo[id] as number);
   }
 }

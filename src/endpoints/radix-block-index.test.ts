@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { chainOf } from "../../test/fixtures/chain-of.ts";
+import {
+  type IndexShape,
+  indexBuffer,
+  indexShape,
+  sharedIndexBuffer,
+} from "./block-index-memory.ts";
 import { RadixBlockIndex } from "./radix-block-index.ts";
 
 function matched(index: RadixBlockIndex, path: readonly number[], slotCount = 1): number[] {
@@ -187,17 +193,82 @@ test("radix-block-index: the longest prompt is held and found, and cut where ano
   assert.deepEqual(matched(index, long, 2), [8192, 5000]);
 });
 
-test("radix-block-index: memory is used again, and is near that of the hashes for long runs", () => {
+test("radix-block-index: what is purged leaves nothing taken, and clearing forgets the rest", () => {
+  const empty = { blocks: 0, runs: 0, records: 0, sets: 0 };
   const index = new RadixBlockIndex(4096);
-  const fill = (from: number): number => {
-    for (let chain = 0; chain < 200; chain++) {
-      for (const slot of [0, 1, 2, 3]) record(index, steps(from + chain * 7, 128), slot);
-    }
-    return index.sizeBytes;
+  for (let chain = 0; chain < 200; chain++) {
+    for (const slot of [0, 1, 2, 3]) record(index, steps(chain * 7, 128), slot);
+  }
+  assert.equal(index.blockCount(3), 4096);
+  for (const slot of [0, 1, 2]) index.purge(slot);
+  assert.notDeepEqual(index.occupancy, empty);
+  index.purge(3);
+  assert.deepEqual(index.occupancy, empty);
+  record(index, [1, 2]);
+  index.clear();
+  assert.deepEqual(index.occupancy, empty);
+  assert.deepEqual(matched(index, [1, 2]), [0]);
+  record(index, [1, 2]);
+  assert.deepEqual(matched(index, [1, 2]), [2]);
+});
+
+test("radix-block-index: a thousand full slots fit into 450 MB", () => {
+  const { byteLength } = indexBuffer(indexShape(1000, 39_744));
+  assert.ok(byteLength <= 450e6, `${byteLength} bytes`);
+});
+
+test("radix-block-index: a capacity beyond what can be addressed is cut, not refused", () => {
+  const shape = indexShape(1000, 1_000_000_000);
+  assert.equal(shape.blocksPerSlot, Math.floor(2 ** 28 / 1000));
+  assert.equal(shape.blocks, 2 ** 28);
+});
+
+test("radix-block-index: two views of one buffer are one index, and move together", () => {
+  const owner = new RadixBlockIndex(8, sharedIndexBuffer(indexShape(2, 8)));
+  const other = new RadixBlockIndex(8, owner.buffer);
+  record(other, [1, 2, 3], 1);
+  assert.deepEqual(matched(owner, [1, 2, 3], 2), [0, 3]);
+  // Only the owner makes room for slots.
+  record(other, [1], 2);
+  assert.deepEqual(matched(owner, [1], 3), [0, 1, 0]);
+  owner.grow(3);
+  record(owner, [1, 2], 2);
+  assert.deepEqual(matched(owner, [1, 2, 3], 3), [0, 3, 2]);
+  // Until it is told, the other one knows nothing and changes nothing.
+  record(other, [7], 0);
+  assert.deepEqual(matched(other, [1, 2, 3], 3), [0, 0, 0]);
+  other.moveTo(owner.buffer as SharedArrayBuffer);
+  assert.deepEqual(matched(other, [1, 2, 3], 3), [0, 3, 2]);
+  assert.deepEqual(matched(other, [7], 3), [0, 0, 0]);
+});
+
+test("radix-block-index: without runs left, slots above their share give up their oldest", () => {
+  const shape: IndexShape = {
+    slots: 2,
+    blocks: 2000,
+    blocksPerSlot: 1000,
+    records: 1080,
+    sets: 50,
   };
-  const full = fill(0);
-  assert.equal(fill(1_000_000), full);
-  for (const slot of [0, 1, 2, 3]) index.purge(slot);
-  assert.equal(fill(2_000_000), full);
-  assert.ok(full < 4 * 4096 * 12, `${full} bytes`);
+  const index = new RadixBlockIndex(1000, indexBuffer(shape));
+  record(index, [-1]);
+  // A run each in the other slot: far more than there are.
+  for (let chain = 0; chain < 2000; chain++) record(index, [chain], 1);
+  assert.deepEqual(matched(index, [-1], 2), [1, 0]);
+  assert.deepEqual(matched(index, [1999], 2), [0, 1]);
+  assert.deepEqual(matched(index, [0], 2), [0, 0]);
+  assert.ok(index.occupancy.records <= 1080);
+});
+
+test("radix-block-index: what does not fit at all is recorded as far as it does", () => {
+  const shape: IndexShape = { slots: 2, blocks: 20, blocksPerSlot: 10, records: 4, sets: 1 };
+  const index = new RadixBlockIndex(10, indexBuffer(shape));
+  record(index, [1, 2, 3], 0);
+  record(index, [1, 4, 5], 1);
+  record(index, [6], 1);
+  const counts = matched(index, [1, 4, 5], 2);
+  assert.ok((counts[0] as number) <= 1 && (counts[1] as number) <= 3);
+  index.purge(0);
+  index.purge(1);
+  assert.deepEqual(index.occupancy, { blocks: 0, runs: 0, records: 0, sets: 0 });
 });

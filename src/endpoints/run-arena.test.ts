@@ -2,6 +2,13 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { RunArena } from "./run-arena.ts";
+import { WordSpace } from "./word-space.ts";
+
+function arenaFor(blocks: number): RunArena {
+  const measured = new WordSpace();
+  new RunArena(measured, blocks);
+  return new RunArena(new WordSpace(new ArrayBuffer(measured.sizeBytes)), blocks);
+}
 
 /** Takes all that is wanted, in as many pieces as it comes. */
 function takeAll(arena: RunArena, wanted: number): readonly (readonly [number, number])[] {
@@ -20,12 +27,10 @@ test("run-arena: no block is taken twice, and what is given back is taken again"
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80, size: "max" }), (taken) => {
-      const arena = new RunArena();
-      arena.expect(2000);
+      const arena = arenaFor(2000);
       const runs: (readonly [number, number])[] = [];
       const owned = new Set<number>();
       for (const { wanted, given, cut } of taken) {
-        // At most 2000 blocks are live, as was announced.
         while (owned.size + wanted > 2000) {
           const [start, length] = runs.splice(given % runs.length, 1)[0] as readonly [
             number,
@@ -46,36 +51,49 @@ test("run-arena: no block is taken twice, and what is given back is taken again"
         }
         assert.equal(arena.liveBlocks, owned.size);
       }
-      // One block in seventeen is room, the last growth is by an eighth, and bitmap words are whole.
-      assert.ok(arena.hashes.length / 2 <= 2000 * (17 / 16) * (9 / 8) + 32);
+      // One block in seventeen is room, and bitmap words are whole.
+      assert.ok(arena.hashes.length / 2 <= 2000 * (17 / 16) + 32);
     }),
   );
 });
 
-test("run-arena: hashes survive growth", () => {
-  const arena = new RunArena();
-  const first = arena.take(3);
-  arena.hashes.set([1, 2, 3, 4, 5, 6], 2 * first);
-  arena.take(100_000);
-  assert.deepEqual([...arena.hashes.subarray(2 * first, 2 * first + 6)], [1, 2, 3, 4, 5, 6]);
+test("run-arena: a larger one that follows has the same blocks in the same places", () => {
+  const small = arenaFor(10);
+  const first = small.take(3);
+  small.hashes.set([1, 2, 3, 4, 5, 6], 2 * first);
+  const large = arenaFor(1000);
+  large.follow(small);
+  assert.deepEqual([...large.hashes.subarray(2 * first, 2 * first + 6)], [1, 2, 3, 4, 5, 6]);
+  assert.equal(large.liveBlocks, 3);
+  assert.ok(large.take(900) >= 3);
+  assert.equal(large.takenBlocks, 900);
 });
 
 test("run-arena: neighbours that are given back one by one make room for one long run", () => {
-  const arena = new RunArena();
+  const arena = arenaFor(1000);
   const start = arena.take(900);
   for (let block = 0; block < 900; block++) arena.give(start + block, 1);
-  const before = arena.sizeBytes;
   arena.take(800);
   assert.equal(arena.takenBlocks, 800);
-  assert.equal(arena.sizeBytes, before);
 });
 
 test("run-arena: a crowded one gives a run in pieces", () => {
-  const arena = new RunArena();
+  const arena = arenaFor(1000);
   const start = arena.take(960);
   for (let block = 0; block < 960; block += 3) arena.give(start + block, 2);
-  const before = arena.sizeBytes;
   takeAll(arena, 600);
   assert.equal(arena.liveBlocks, 920);
-  assert.equal(arena.sizeBytes, before);
+});
+
+test("run-arena: a full one gives what is left, then nothing", () => {
+  const arena = arenaFor(30);
+  const pieces = [100, 100].map((wanted) => {
+    arena.take(wanted);
+    return arena.takenBlocks;
+  });
+  assert.deepEqual(pieces, [32, 0]);
+  arena.clear();
+  assert.equal(arena.liveBlocks, 0);
+  arena.take(5);
+  assert.equal(arena.takenBlocks, 5);
 });

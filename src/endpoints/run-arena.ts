@@ -1,32 +1,34 @@
-import { invariant } from "../core/invariant.ts";
-import { widened } from "./grown-capacity.ts";
 import { lowestBit } from "./lowest-bit.ts";
+import type { WordSpace } from "./word-space.ts";
 
 /** Free share kept for short searches: one block in seventeen. */
 const ROOM = 17 / 16;
 /** Holes looked at before the largest of them is taken. */
 const HOLES_TRIED = 16;
-/** Two words a block must stay within the indexes that typed arrays are fast with. */
-const BLOCKS_MAX = 2 ** 30;
-const BLOCKS_AT_START = 1024;
 
 const LIVE = 0;
 const ROVER = 1;
 const TAKEN = 2;
+const TOP = 3;
 
 /**
  * Block hashes in runs of adjacent blocks. A bitmap says which blocks are taken, so what is given back
- * joins its free neighbours by itself; a search goes on where the last one ended.
+ * joins its free neighbours by itself; a search goes on where the last one ended. Zeros are the empty state.
  */
 export class RunArena {
-  /** lo,hi pairs, signed: unsigned words would be boxed between calls. Replaced when the arena grows. */
-  hashes: Int32Array<ArrayBuffer> = new Int32Array(2 * BLOCKS_AT_START);
-  #used = new Int32Array(BLOCKS_AT_START >>> 5);
-  readonly #header = new Int32Array(3);
-  #expectedBlocks = 0;
+  /** lo,hi pairs, signed: unsigned words would be boxed between calls. */
+  readonly hashes: Int32Array;
+  readonly #used: Int32Array;
+  readonly #header: Int32Array;
+  readonly #capacity: number;
 
-  get sizeBytes(): number {
-    return this.hashes.byteLength + this.#used.byteLength + this.#header.byteLength;
+  /** `blocks` may be live at once. */
+  constructor(space: WordSpace, blocks: number) {
+    const words = Math.ceil((blocks * ROOM) / 32);
+    this.#capacity = 32 * words;
+    this.#header = space.take(4);
+    this.#used = space.take(words);
+    this.hashes = space.take(2 * this.#capacity);
   }
 
   /** Blocks taken. */
@@ -39,23 +41,21 @@ export class RunArena {
     return this.#header[TAKEN] as number;
   }
 
-  /** Says how many blocks may be live at once, so that doubling ends there. */
-  expect(blocks: number): void {
-    this.#expectedBlocks = blocks;
-  }
-
   /**
-   * Takes adjacent blocks and returns the first: all that are wanted, or the largest of some holes, at
-   * least one block. `takenBlocks` says how many; take the rest by further calls.
+   * Takes adjacent blocks and returns the first: all that are wanted, or the largest of some holes.
+   * `takenBlocks` says how many, none only when no block is free; take the rest by further calls.
    */
   take(wanted: number): number {
-    if ((this.liveBlocks + wanted) * ROOM > this.#capacity) this.#grow(this.liveBlocks + wanted);
+    const header = this.#header;
     let start = 0;
     let taken = 0;
-    let at = this.#header[ROVER] as number;
-    for (let hole = 0; hole < HOLES_TRIED && taken < wanted; hole++) {
+    // Without a free block the search for one would not end.
+    const free = this.#capacity - this.liveBlocks;
+    const most = Math.min(wanted, free);
+    let at = header[ROVER] as number;
+    for (let hole = 0; hole < HOLES_TRIED && taken < most; hole++) {
       const holeStart = this.#nextFree(at);
-      const length = this.#freeLength(holeStart, wanted);
+      const length = this.#freeLength(holeStart, most);
       if (length > taken) {
         start = holeStart;
         taken = length;
@@ -63,9 +63,11 @@ export class RunArena {
       at = holeStart + length;
     }
     this.#flip(start, taken);
-    this.#header[LIVE] = this.liveBlocks + taken;
-    this.#header[ROVER] = start + taken;
-    this.#header[TAKEN] = taken;
+    const end = start + taken;
+    header[LIVE] = this.liveBlocks + taken;
+    header[ROVER] = end;
+    header[TAKEN] = taken;
+    if (end > (header[TOP] as number)) header[TOP] = end;
     return start;
   }
 
@@ -75,11 +77,20 @@ export class RunArena {
     this.#header[LIVE] = this.liveBlocks - blocks;
   }
 
-  get #capacity(): number {
-    return 32 * this.#used.length;
+  clear(): void {
+    this.#header.fill(0);
+    this.#used.fill(0);
   }
 
-  /** First free block at or after `from`, around the end. There is one, because room is kept. */
+  /** Takes over the blocks of a smaller arena, in the same places. */
+  follow(smaller: RunArena): void {
+    this.#header.set(smaller.#header);
+    this.#used.set(smaller.#used);
+    // What was never taken stays untouched, so that it costs no memory.
+    this.hashes.set(smaller.hashes.subarray(0, 2 * (smaller.#header[TOP] as number)));
+  }
+
+  /** First free block at or after `from`, around the end. There is one. */
   #nextFree(from: number): number {
     const used = this.#used;
     let at = from >= this.#capacity ? 0 : from;
@@ -114,18 +125,5 @@ export class RunArena {
       (used[at >>> 5] as number) ^= (-1 >>> (32 - count)) << bit;
       at += count;
     }
-  }
-
-  #grow(blocks: number): void {
-    const capacity = this.#capacity;
-    const expected = Math.ceil(this.#expectedBlocks * ROOM);
-    // Beyond what was expected it grows by an eighth: endpoints that come one by one must not copy it each.
-    const room = Math.max(blocks * ROOM, capacity * 1.125, Math.min(2 * capacity, expected));
-    const words = Math.ceil(room / 32);
-    invariant(32 * words <= BLOCKS_MAX, `a block index is limited to ${BLOCKS_MAX} blocks`);
-    this.hashes = widened(this.hashes, 64 * words);
-    this.#used = widened(this.#used, words);
-    // The part that was added is one hole, so the search goes on there.
-    this.#header[ROVER] = capacity;
   }
 }

@@ -1,41 +1,46 @@
-import { grownCapacity, widened } from "./grown-capacity.ts";
+import { FreeIds } from "./free-ids.ts";
 import { HashChains } from "./hash-chains.ts";
-
-const RECORDS_AT_START = 255;
+import type { WordSpace } from "./word-space.ts";
 
 /**
  * Which slot holds which run, each slot's runs in order of use. A slot's order is a ring through its
  * anchor: the newest record is behind the anchor, the oldest before it. Record 0 is none.
  */
 export class RunRecords {
-  #slot = new Int32Array(RECORDS_AT_START + 1);
-  #run = new Int32Array(RECORDS_AT_START + 1);
-  #newer = new Int32Array(RECORDS_AT_START + 1);
-  /** Of free records the next free one; entry 0 is their head. */
-  #older = new Int32Array(RECORDS_AT_START + 1);
-  readonly #chains = new HashChains(RECORDS_AT_START);
+  readonly ids: FreeIds;
+  readonly #slot: Int32Array;
+  readonly #run: Int32Array;
+  readonly #newer: Int32Array;
+  /** Of free records the next free one. */
+  readonly #older: Int32Array;
+  readonly #chains: HashChains;
   /** Anchor by slot, 0 for a slot that holds nothing. */
-  #anchors = new Int32Array(0);
+  readonly #anchors: Int32Array;
+  /** Records by slot, without its anchor. */
+  readonly #counts: Int32Array;
 
-  constructor() {
-    this.#freeFrom(1);
+  /** `records` are records and anchors. */
+  constructor(space: WordSpace, records: number, slots: number) {
+    this.#slot = space.take(records + 1);
+    this.#run = space.take(records + 1);
+    this.#newer = space.take(records + 1);
+    this.#older = space.take(records + 1);
+    this.#chains = new HashChains(space, records);
+    this.ids = new FreeIds(space, records, this.#older);
+    this.#anchors = space.take(slots);
+    this.#counts = space.take(slots);
   }
 
-  get sizeBytes(): number {
-    const fields = this.#slot.byteLength * 4;
-    return fields + this.#anchors.byteLength + this.#chains.sizeBytes;
+  count(slot: number): number {
+    return this.#counts[slot] as number;
   }
 
-  /** Makes room for slots below `slotCount`. */
-  growSlots(slotCount: number): void {
-    this.#anchors = widened(this.#anchors, slotCount);
-  }
-
-  /** The place before the slot's newest record. */
+  /** The place before the slot's newest record; 0 when there is no record left for it. */
   anchor(slot: number): number {
     const known = this.#anchors[slot] as number;
     if (known !== 0) return known;
-    const anchor = this.#take();
+    const anchor = this.ids.take();
+    if (anchor === 0) return 0;
     this.#newer[anchor] = anchor;
     this.#older[anchor] = anchor;
     this.#anchors[slot] = anchor;
@@ -71,9 +76,13 @@ export class RunRecords {
     return this.#newer[record] as number;
   }
 
-  /** Makes a record that is just less recent than `place`, a record or the anchor of the same slot. */
+  /**
+   * Makes a record that is just less recent than `place`, a record or the anchor of the same slot; there
+   * must be a free one.
+   */
   addBehind(place: number, slot: number, run: number): number {
-    const record = this.#take();
+    const record = this.ids.take();
+    (this.#counts[slot] as number) += 1;
     this.#slot[record] = slot;
     this.#run[record] = run;
     this.#chains.add(hashOf(slot, run), record);
@@ -87,15 +96,39 @@ export class RunRecords {
   }
 
   remove(record: number): void {
+    const slot = this.slot(record);
     this.#unlink(record);
-    this.#chains.remove(hashOf(this.slot(record), this.run(record)), record);
-    this.#give(record);
+    this.#chains.remove(hashOf(slot, this.run(record)), record);
+    this.ids.give(record);
+    (this.#counts[slot] as number) -= 1;
   }
 
-  /** Gives up the anchor of a slot without records. */
+  /** Gives up the anchor of a slot without records, if it has one. */
   removeAnchor(slot: number): void {
-    this.#give(this.#anchors[slot] as number);
+    const anchor = this.#anchors[slot] as number;
+    if (anchor === 0) return;
+    this.ids.give(anchor);
     this.#anchors[slot] = 0;
+  }
+
+  clear(): void {
+    this.ids.clear();
+    this.#chains.clear();
+    this.#anchors.fill(0);
+    this.#counts.fill(0);
+  }
+
+  /** Takes over fewer records of fewer slots under their numbers. */
+  follow(smaller: RunRecords): void {
+    const end = smaller.ids.top + 1;
+    this.#slot.set(smaller.#slot.subarray(0, end));
+    this.#run.set(smaller.#run.subarray(0, end));
+    this.#newer.set(smaller.#newer.subarray(0, end));
+    this.#older.set(smaller.#older.subarray(0, end));
+    this.#chains.follow(smaller.#chains, (record) => hashOf(this.slot(record), this.run(record)));
+    this.ids.follow(smaller.ids);
+    this.#anchors.set(smaller.#anchors);
+    this.#counts.set(smaller.#counts);
   }
 
   #linkBehind(place: number, record: number): void {
@@ -111,33 +144,6 @@ export class RunRecords {
     const older = this.#older[record] as number;
     this.#older[newer] = older;
     this.#newer[older] = newer;
-  }
-
-  #take(): number {
-    if (this.#older[0] === 0) this.#grow();
-    const record = this.#older[0] as number;
-    this.#older[0] = this.#older[record] as number;
-    return record;
-  }
-
-  #give(record: number): void {
-    this.#older[record] = this.#older[0] as number;
-    this.#older[0] = record;
-  }
-
-  #grow(): void {
-    const first = this.#older.length;
-    const length = grownCapacity(first);
-    this.#slot = widened(this.#slot, length);
-    this.#run = widened(this.#run, length);
-    this.#newer = widened(this.#newer, length);
-    this.#older = widened(this.#older, length);
-    this.#chains.grow(length - 1, (record) => hashOf(this.slot(record), this.run(record)));
-    this.#freeFrom(first);
-  }
-
-  #freeFrom(first: number): void {
-    for (let record = this.#older.length - 1; record >= first; record--) this.#give(record);
   }
 }
 

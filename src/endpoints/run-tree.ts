@@ -1,38 +1,51 @@
-import { grownCapacity, widened } from "./grown-capacity.ts";
+import { FreeIds } from "./free-ids.ts";
 import { HashChains } from "./hash-chains.ts";
 import { RunArena } from "./run-arena.ts";
 import { NONE, SlotSets } from "./slot-sets.ts";
+import type { WordSpace } from "./word-space.ts";
 
 /** Where chains begin: the parent of first runs. */
 export const ROOT = 0;
 
-const RUNS_AT_START = 127;
+/** Upper bounds of what a tree holds. */
+export interface TreeBounds {
+  readonly slots: number;
+  readonly blocks: number;
+  readonly runs: number;
+  /** Runs that have more than one holder. */
+  readonly sets: number;
+}
 
 /**
  * Runs of chained block hashes as a tree, and which slots hold each. A run is found by its parent and its
  * first hash. Whoever holds a run holds its parent, so a run that nobody holds has no children.
  */
 export class RunTree {
-  readonly arena: RunArena = new RunArena();
-  /** First block in the arena; of free runs the next free one, and entry 0 is their head. */
-  #start = new Int32Array(RUNS_AT_START + 1);
-  #length = new Int32Array(RUNS_AT_START + 1);
-  #parent = new Int32Array(RUNS_AT_START + 1);
-  #holderCount = new Int32Array(RUNS_AT_START + 1);
-  readonly #children = new HashChains(RUNS_AT_START);
+  readonly arena: RunArena;
+  readonly runs: FreeIds;
+  readonly sets: SlotSets;
+  /** First block in the arena; of free runs the next free one. */
+  readonly #start: Int32Array;
+  readonly #length: Int32Array;
+  readonly #parent: Int32Array;
+  readonly #holderCount: Int32Array;
   /** The slot of a run's only holder, or the set of its holders. */
-  #holders = new Int32Array(RUNS_AT_START + 1);
-  readonly #sets = new SlotSets();
-  /** Slots that a walk from the leaf has credited. */
-  #credited = new Int32Array(0);
+  readonly #holders: Int32Array;
+  readonly #children: HashChains;
+  /** Slots that a walk from the leaf has credited; each thread has its own. */
+  readonly #credited: Int32Array;
 
-  constructor() {
-    this.#freeFrom(1);
-  }
-
-  get sizeBytes(): number {
-    const own = this.#start.byteLength * 5 + this.#credited.byteLength;
-    return own + this.#sets.sizeBytes + this.#children.sizeBytes + this.arena.sizeBytes;
+  constructor(space: WordSpace, { slots, blocks, runs, sets }: TreeBounds) {
+    this.arena = new RunArena(space, blocks);
+    this.#start = space.take(runs + 1);
+    this.#length = space.take(runs + 1);
+    this.#parent = space.take(runs + 1);
+    this.#holderCount = space.take(runs + 1);
+    this.#holders = space.take(runs + 1);
+    this.#children = new HashChains(space, runs);
+    this.runs = new FreeIds(space, runs, this.#start);
+    this.sets = new SlotSets(space, sets, slots);
+    this.#credited = new Int32Array(Math.ceil(slots / 32));
   }
 
   length(run: number): number {
@@ -78,15 +91,20 @@ export class RunTree {
     return equal;
   }
 
-  /** Adds blocks of the chain as a run that nobody holds yet; a crowded arena takes only the first of them. */
+  /**
+   * Adds blocks of the chain as a run that nobody holds yet; a crowded arena takes only the first of them.
+   * ROOT when there is no run or block left.
+   */
   add(parent: number, chain: Uint32Array, from: number, blocks: number): number {
+    if (this.runs.freeCount === 0) return ROOT;
     const start = this.arena.take(blocks - from);
     const length = this.arena.takenBlocks;
+    if (length === 0) return ROOT;
     const { hashes } = this.arena;
     for (let word = 0; word < 2 * length; word++) {
       hashes[2 * start + word] = chain[2 * from + word] as number;
     }
-    const run = this.#take();
+    const run = this.runs.take();
     this.#set(run, parent, start, length);
     this.#holderCount[run] = 0;
     return run;
@@ -94,20 +112,22 @@ export class RunTree {
 
   /**
    * Cuts a run after `blocks` and returns its first part, a run with the same holders. The rest keeps the
-   * number, so that its children stay where they are.
+   * number, so that its children stay where they are. ROOT, and nothing is cut, when there is no room.
    */
   split(run: number, blocks: number): number {
-    const head = this.#take();
+    const holderCount = this.holderCount(run);
+    const isShared = holderCount > 1;
+    if (this.runs.freeCount === 0 || (isShared && this.sets.ids.freeCount === 0)) return ROOT;
+    const head = this.runs.take();
     const start = this.#start[run] as number;
     const rest = this.length(run) - blocks;
     const parent = this.#parent[run] as number;
     this.#children.remove(this.#firstLo(run), run);
     this.#set(head, parent, start, blocks);
     this.#set(run, head, start + blocks, rest);
-    const holderCount = this.holderCount(run);
     const holders = this.#holders[run] as number;
     this.#holderCount[head] = holderCount;
-    this.#holders[head] = holderCount === 1 ? holders : this.#sets.copy(holders);
+    this.#holders[head] = isShared ? this.sets.copy(holders) : holders;
     return head;
   }
 
@@ -117,19 +137,23 @@ export class RunTree {
     this.#length[run] = blocks;
   }
 
-  addHolder(run: number, slot: number): void {
+  /** False when it would take a set and there is none left. */
+  addHolder(run: number, slot: number): boolean {
     const before = this.holderCount(run);
-    this.#holderCount[run] = before + 1;
     if (before === 0) {
+      this.#holderCount[run] = 1;
       this.#holders[run] = slot;
-      return;
+      return true;
     }
     if (before === 1) {
-      const set = this.#sets.take();
-      this.#sets.add(set, this.#holders[run] as number);
+      const set = this.sets.take();
+      if (set === 0) return false;
+      this.sets.add(set, this.#holders[run] as number);
       this.#holders[run] = set;
     }
-    this.#sets.add(this.#holders[run] as number, slot);
+    this.#holderCount[run] = before + 1;
+    this.sets.add(this.#holders[run] as number, slot);
+    return true;
   }
 
   /** The run goes with its last holder. */
@@ -139,20 +163,20 @@ export class RunTree {
     if (left === 0) {
       this.#children.remove(this.#firstLo(run), run);
       this.arena.give(this.#start[run] as number, this.length(run));
-      this.#give(run);
+      this.runs.give(run);
       return;
     }
     const set = this.#holders[run] as number;
-    this.#sets.remove(set, slot);
+    this.sets.remove(set, slot);
     if (left > 1) return;
-    this.#holders[run] = this.#sets.next(set, 0);
-    this.#sets.give(set);
+    this.#holders[run] = this.sets.next(set, 0);
+    this.sets.give(set);
   }
 
   /** The first slot from `from` on that holds the run, NONE after the last. */
   nextHolder(run: number, from: number): number {
     const holders = this.#holders[run] as number;
-    if (this.holderCount(run) > 1) return this.#sets.next(holders, from);
+    if (this.holderCount(run) > 1) return this.sets.next(holders, from);
     return holders >= from ? holders : NONE;
   }
 
@@ -166,7 +190,7 @@ export class RunTree {
     const holders = this.#holders[run] as number;
     const credited = this.#credited;
     if (this.holderCount(run) > 1) {
-      this.#sets.writeNew(holders, credited, blocks, matchedBySlot);
+      this.sets.writeNew(holders, credited, blocks, matchedBySlot);
       return;
     }
     const bit = 1 << (holders & 31);
@@ -176,10 +200,25 @@ export class RunTree {
     matchedBySlot[holders] = blocks;
   }
 
-  /** Makes room for slots below `slotCount`. */
-  growSlots(slotCount: number): void {
-    this.#sets.growSlots(slotCount);
-    this.#credited = new Int32Array(Math.ceil(slotCount / 32));
+  clear(): void {
+    this.arena.clear();
+    this.#children.clear();
+    this.runs.clear();
+    this.sets.ids.clear();
+  }
+
+  /** Takes over the runs of a smaller tree under their numbers. */
+  follow(smaller: RunTree): void {
+    const end = smaller.runs.top + 1;
+    this.arena.follow(smaller.arena);
+    this.#start.set(smaller.#start.subarray(0, end));
+    this.#length.set(smaller.#length.subarray(0, end));
+    this.#parent.set(smaller.#parent.subarray(0, end));
+    this.#holderCount.set(smaller.#holderCount.subarray(0, end));
+    this.#holders.set(smaller.#holders.subarray(0, end));
+    this.#children.follow(smaller.#children, (run) => this.#firstLo(run));
+    this.runs.follow(smaller.runs);
+    this.sets.follow(smaller.sets);
   }
 
   #firstLo(run: number): number {
@@ -191,33 +230,5 @@ export class RunTree {
     this.#start[run] = start;
     this.#length[run] = length;
     this.#children.add(this.#firstLo(run), run);
-  }
-
-  #take(): number {
-    if (this.#start[0] === 0) this.#grow();
-    const run = this.#start[0] as number;
-    this.#start[0] = this.#start[run] as number;
-    return run;
-  }
-
-  #give(run: number): void {
-    this.#start[run] = this.#start[0] as number;
-    this.#start[0] = run;
-  }
-
-  #grow(): void {
-    const first = this.#start.length;
-    const length = grownCapacity(first);
-    this.#start = widened(this.#start, length);
-    this.#length = widened(this.#length, length);
-    this.#parent = widened(this.#parent, length);
-    this.#holderCount = widened(this.#holderCount, length);
-    this.#holders = widened(this.#holders, length);
-    this.#children.grow(length - 1, (run) => this.#firstLo(run));
-    this.#freeFrom(first);
-  }
-
-  #freeFrom(first: number): void {
-    for (let run = this.#start.length - 1; run >= first; run--) this.#give(run);
   }
 }

@@ -1,58 +1,45 @@
-import { grownCapacity, widened } from "./grown-capacity.ts";
+import { FreeIds } from "./free-ids.ts";
 import { lowestBit } from "./lowest-bit.ts";
+import type { WordSpace } from "./word-space.ts";
 
 /** No slot. */
 export const NONE = -1;
 
-const SETS_AT_START = 64;
-
 /** Sets of slots, a bit a slot. Set 0 is none. */
 export class SlotSets {
-  /** `#words` words a set; the first word of a free one is the next free one, and set 0 is their head. */
-  #bits = new Int32Array(0);
-  #words = 0;
-  #capacity = 0;
+  readonly ids: FreeIds;
+  /** Words of a set. */
+  readonly #words: number;
+  readonly #bits: Int32Array;
 
-  get sizeBytes(): number {
-    return this.#bits.byteLength;
+  constructor(space: WordSpace, sets: number, slots: number) {
+    this.#words = Math.ceil(slots / 32);
+    this.#bits = space.take((sets + 1) * this.#words);
+    this.ids = new FreeIds(space, sets, this.#bits, this.#words);
   }
 
-  /** Makes room for slots below `slotCount`. */
-  growSlots(slotCount: number): void {
-    const words = Math.ceil(slotCount / 32);
-    const wider = new Int32Array(Math.max(SETS_AT_START, this.#capacity) * words);
-    for (let set = 0; set < this.#capacity; set++) {
-      for (let word = 0; word < this.#words; word++) {
-        wider[set * words + word] = this.#bits[set * this.#words + word] as number;
-      }
-    }
-    this.#bits = wider;
-    this.#words = words;
-    if (this.#capacity > 0) return;
-    this.#capacity = SETS_AT_START;
-    this.#freeFrom(1);
-  }
-
-  /** A set that is empty. */
+  /** A set that is empty; 0 when there is none left. */
   take(): number {
-    if (this.#bits[0] === 0) this.#grow();
-    const set = this.#bits[0] as number;
-    this.#bits[0] = this.#bits[set * this.#words] as number;
-    this.#bits.fill(0, set * this.#words, (set + 1) * this.#words);
+    const set = this.ids.take();
+    const start = set * this.#words;
+    for (let word = start; word < start + this.#words; word++) this.#bits[word] = 0;
     return set;
   }
 
-  /** A set that holds the same slots. */
+  /** A set that holds the same slots; 0 when there is none left. */
   copy(set: number): number {
     const other = this.take();
+    if (other === 0) return 0;
     const from = set * this.#words;
-    this.#bits.copyWithin(other * this.#words, from, from + this.#words);
+    const to = other * this.#words;
+    for (let word = 0; word < this.#words; word++) {
+      this.#bits[to + word] = this.#bits[from + word] as number;
+    }
     return other;
   }
 
   give(set: number): void {
-    this.#bits[set * this.#words] = this.#bits[0] as number;
-    this.#bits[0] = set;
+    this.ids.give(set);
   }
 
   add(set: number, slot: number): void {
@@ -86,14 +73,13 @@ export class SlotSets {
     }
   }
 
-  #grow(): void {
-    const first = this.#capacity;
-    this.#capacity = grownCapacity(first);
-    this.#bits = widened(this.#bits, this.#capacity * this.#words);
-    this.#freeFrom(first);
-  }
-
-  #freeFrom(first: number): void {
-    for (let set = this.#capacity - 1; set >= first; set--) this.give(set);
+  /** Takes over fewer sets of fewer slots. */
+  follow(smaller: SlotSets): void {
+    const words = smaller.#words;
+    for (let set = 0; set <= smaller.ids.top; set++) {
+      const held = smaller.#bits.subarray(set * words, (set + 1) * words);
+      this.#bits.set(held, set * this.#words);
+    }
+    this.ids.follow(smaller.ids);
   }
 }

@@ -342,7 +342,12 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
     "Requests sent to an endpoint and not ended.",
   ),
   bufferedBytes: own("buffered_bytes", "gauge", [], "Bytes of request bodies held."),
-  indexBytes: own("index_bytes", "gauge", PLUGIN, "Memory of a prefix index."),
+  indexBytes: own(
+    "index_bytes",
+    "gauge",
+    PLUGIN,
+    "Memory set aside for a prefix index; what was never used of it is not resident.",
+  ),
 };
 
 function llmd(name: string, type: MetricType, labels: readonly string[], help: string): MetricSpec {

@@ -3,6 +3,12 @@ import process from "node:process";
 import test from "node:test";
 import fc from "fast-check";
 import { SeededRng } from "../../src/core/rng.ts";
+import {
+  type IndexShape,
+  indexBuffer,
+  indexShape,
+  sharedIndexBuffer,
+} from "../../src/endpoints/block-index-memory.ts";
 import { RadixBlockIndex } from "../../src/endpoints/radix-block-index.ts";
 import { chainOf } from "../fixtures/chain-of.ts";
 
@@ -53,15 +59,16 @@ function keyOf(chain: Uint32Array, block: number): number {
   return ((chain[2 * block + 1] as number) & 0x1fffff) * 2 ** 32 + (chain[2 * block] as number);
 }
 
-/** An index and its model, compared with every use. */
+/** An index, or views of one that take turns, and its model, compared with every use. */
 class Compared {
-  readonly index: RadixBlockIndex;
+  readonly #views: readonly RadixBlockIndex[];
+  #uses = 0;
   readonly #capacity: number;
   readonly #models: RecencyModel[];
   readonly #matched: Int32Array;
 
-  constructor(capacity: number, slotCount: number, index: RadixBlockIndex) {
-    this.index = index;
+  constructor(capacity: number, slotCount: number, views: readonly RadixBlockIndex[]) {
+    this.#views = views;
     this.#capacity = capacity;
     this.#models = Array.from({ length: slotCount }, () => new RecencyModel());
     this.#matched = new Int32Array(slotCount);
@@ -71,9 +78,10 @@ class Compared {
   record(chain: Uint32Array, slot: number): void {
     const kept = Math.min(chain.length / 2, this.#capacity);
     const model = this.#model(slot);
-    this.index.record(chain, chain.length / 2, slot);
+    const index = this.#nextView();
+    index.record(chain, chain.length / 2, slot);
     model.use(chain, kept);
-    const held = this.index.blockCount(slot);
+    const held = index.blockCount(slot);
     assert.ok(held <= this.#capacity, `${held} blocks of ${this.#capacity} in slot ${slot}`);
     if (model.size <= this.#capacity) assert.equal(held, model.size);
     else if (this.#models.length === 1) assert.equal(held, this.#capacity);
@@ -82,17 +90,22 @@ class Compared {
   }
 
   purge(slot: number): void {
-    this.index.purge(slot);
+    const index = this.#nextView();
+    index.purge(slot);
     this.#models[slot] = new RecencyModel();
-    assert.equal(this.index.blockCount(slot), 0);
+    assert.equal(index.blockCount(slot), 0);
   }
 
   match(chain: Uint32Array): void {
     this.#matched.fill(-1);
-    this.index.match(chain, chain.length / 2, this.#matched);
+    this.#nextView().match(chain, chain.length / 2, this.#matched);
     for (const [slot, model] of this.#models.entries()) {
       assert.equal(this.#matched[slot], model.leadingBlocks(chain), `slot ${slot}`);
     }
+  }
+
+  #nextView(): RadixBlockIndex {
+    return this.#views[this.#uses++ % this.#views.length] as RadixBlockIndex;
   }
 
   #model(slot: number): RecencyModel {
@@ -113,7 +126,7 @@ for (const { name, capacity, slots } of [
   test(`radix-block-index: a Map would answer the same ${name}`, () => {
     fc.assert(
       fc.property(capacity, uses, (room, taken) => {
-        const compared = new Compared(room + 1, slots, new RadixBlockIndex(room + 1));
+        const compared = new Compared(room + 1, slots, [new RadixBlockIndex(room + 1)]);
         for (const { path: steps, slot, isPurge } of taken) {
           if (isPurge === 0) compared.purge(slot % slots);
           else compared.record(chainOf(steps), slot % slots);
@@ -132,25 +145,77 @@ const shapes = [
   { capacity: 1000, slotCount: 2, blocksMax: 1500 },
 ];
 for (const { capacity, slotCount, blocksMax } of shapes) {
-  test(`radix-block-index: churn of ${slotCount} slots of ${capacity} blocks keeps its memory`, (t) => {
+  test(`radix-block-index: churn of ${slotCount} slots of ${capacity} blocks leaves nothing`, (t) => {
     t.diagnostic(`SWITCHYARD_INDEX_SEED=${SEED}`);
-    const index = new RadixBlockIndex(capacity);
-    let sizeBytes = 0;
-    // Every round does the same in an empty index, so only what was lost could need more memory.
-    for (let round = 0; round < ROUNDS; round++) {
-      const compared = new Compared(capacity, slotCount, index);
-      const steps = Math.ceil((STEPS * 10) / (ROUNDS * shapes.length * (10 + blocksMax)));
-      churn(compared, { steps, slotCount, blocksMax });
-      for (let slot = 0; slot < slotCount; slot++) compared.purge(slot);
-      if (round === 0) sizeBytes = index.sizeBytes;
-      assert.equal(index.sizeBytes, sizeBytes, `after round ${round} of seed ${SEED}`);
+    const shared = new RadixBlockIndex(
+      capacity,
+      sharedIndexBuffer(indexShape(slotCount, capacity)),
+    );
+    const other = new RadixBlockIndex(capacity, shared.buffer);
+    for (const views of [[new RadixBlockIndex(capacity)], [shared, other]]) {
+      for (let round = 0; round < ROUNDS; round++) {
+        const compared = new Compared(capacity, slotCount, views);
+        churn(compared, { steps: stepsOf(blocksMax) / (2 * ROUNDS), slotCount, blocksMax });
+        for (let slot = 0; slot < slotCount; slot++) compared.purge(slot);
+        for (const view of views) {
+          assert.deepEqual(view.occupancy, { blocks: 0, runs: 0, records: 0, sets: 0 });
+        }
+      }
     }
   });
 }
 
+/** So that each shape takes about the same time. */
+function stepsOf(blocksMax: number): number {
+  return Math.ceil((STEPS * 10) / (shapes.length * (10 + blocksMax)));
+}
+
+/** Neither runs nor sets are enough for what the slots could hold. */
+const crowdedShapes: readonly IndexShape[] = [
+  { slots: 3, blocks: 120, blocksPerSlot: 40, records: 20, sets: 3 },
+  { slots: 40, blocks: 4000, blocksPerSlot: 100, records: 400, sets: 8 },
+  { slots: 5, blocks: 500, blocksPerSlot: 300, records: 700, sets: 600 },
+];
+for (const shape of crowdedShapes) {
+  const { slots: slotCount, blocksPerSlot } = shape;
+  test(`radix-block-index: ${slotCount} crowded slots never credit what was not recorded`, (t) => {
+    t.diagnostic(`SWITCHYARD_INDEX_SEED=${SEED}`);
+    const index = new RadixBlockIndex(blocksPerSlot, indexBuffer(shape));
+    const recorded = Array.from({ length: slotCount }, () => new RecencyModel());
+    const matched = new Int32Array(slotCount);
+    let credited = 0;
+    const compared: Churned = {
+      record(chain, slot) {
+        index.record(chain, chain.length / 2, slot);
+        recorded[slot]?.use(chain, chain.length / 2);
+        assert.ok(index.blockCount(slot) <= blocksPerSlot);
+      },
+      purge(slot) {
+        index.purge(slot);
+        recorded[slot] = new RecencyModel();
+        assert.equal(index.blockCount(slot), 0);
+      },
+      match(chain) {
+        index.match(chain, chain.length / 2, matched);
+        for (const [slot, model] of recorded.entries()) {
+          assert.ok((matched[slot] as number) <= model.leadingBlocks(chain), `slot ${slot}`);
+          credited += matched[slot] as number;
+        }
+      },
+    };
+    churn(compared, { steps: stepsOf(60) / 2, slotCount, blocksMax: 60 });
+    assert.ok(credited > 0);
+    for (let slot = 0; slot < slotCount; slot++) compared.purge(slot);
+    assert.deepEqual(index.occupancy, { blocks: 0, runs: 0, records: 0, sets: 0 });
+  });
+}
+
+/** What takes part in a churn. */
+type Churned = Pick<Compared, "record" | "purge" | "match">;
+
 /** Turns of conversations, branches, fresh prompts and endpoints that come and go. */
 function churn(
-  compared: Compared,
+  compared: Churned,
   load: { steps: number; slotCount: number; blocksMax: number },
 ): void {
   const rng = new SeededRng(SEED, load.slotCount);
