@@ -1,4 +1,4 @@
-import type { Charge } from "../endpoints/load-tracker.ts";
+import type { Charge } from "../endpoints/charge-table.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import type { DispatchPlan, Target } from "./dispatch-plan.ts";
 import type { PluginHooks } from "./plugin-hooks.ts";

@@ -4,6 +4,7 @@ import type { BoundPlugin, Instrument } from "../plugin/instrument.ts";
 import type { PluginInstance } from "../plugin/plugin-instance.ts";
 
 const HOOKS = [
+  "prepare",
   "onRequest",
   "produce",
   "admit",

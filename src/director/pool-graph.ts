@@ -1,7 +1,6 @@
 import type { Json } from "../core/json.ts";
 import type { BlockIndex, KvBlockView } from "../endpoints/block-index.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
-import { RadixBlockIndex } from "../endpoints/radix-block-index.ts";
 import { Instrument } from "../plugin/instrument.ts";
 import { ProfileRunner } from "../scheduling/run-profile.ts";
 import { Scheduler } from "../scheduling/schedule.ts";
@@ -22,6 +21,8 @@ export interface IndexSize {
 export interface PoolTables {
   readonly endpoints: EndpointTable;
   readonly kvBlocks: KvBlockView;
+  /** The index of that name, the same one over reloads. */
+  blockIndex(name: string, blocksPerSlot: number): BlockIndex;
 }
 
 /** All that is made from one configuration: a reload makes another one beside it and swaps. */
@@ -34,7 +35,9 @@ export class PoolGraph {
   readonly cycle: RouterCycle;
   readonly #endpoints: EndpointTable;
   /** Indexes that plugins asked for, by the plugin's name. */
-  readonly #indexes = new Map<string, { readonly index: BlockIndex; readonly sizes: string }>();
+  readonly #indexes = new Map<string, BlockIndex>();
+  /** Names of these indexes in the pool's tables. */
+  readonly indexNames: ReadonlySet<string>;
 
   /** `previous` is the graph that this one follows: it takes over its plugins' state. */
   constructor(
@@ -48,6 +51,8 @@ export class PoolGraph {
     this.#endpoints = endpoints;
     this.blueprint = blueprint;
     const instrument = new Instrument(options);
+    const indexNames = new Set<string>();
+    this.indexNames = indexNames;
     this.plugins = makePlugins(blueprint, (name) => ({
       name,
       endpoints,
@@ -57,10 +62,10 @@ export class PoolGraph {
       prefillCandidates,
       find: (other) => this.plugins.all.find((plugin) => plugin.name === other)?.instance,
       createBlockIndex: (blocksPerEndpoint, blockBytes) => {
-        const sizes = `${blocksPerEndpoint} of ${blockBytes}`;
-        const known = previous === undefined ? undefined : previous.#indexes.get(name);
-        const index = known?.sizes === sizes ? known.index : new RadixBlockIndex(blocksPerEndpoint);
-        this.#indexes.set(name, { index, sizes });
+        const indexName = `${name}, ${blocksPerEndpoint} of ${blockBytes}`;
+        const index = tables.blockIndex(indexName, blocksPerEndpoint);
+        indexNames.add(indexName);
+        this.#indexes.set(name, index);
         return index;
       },
     }));
@@ -79,7 +84,7 @@ export class PoolGraph {
   /** Sizes of the plugins' block indexes. */
   indexes(): readonly IndexSize[] {
     return this.plugins.all.flatMap(({ name, type }) => {
-      const index = this.#indexes.get(name)?.index;
+      const index = this.#indexes.get(name);
       if (index === undefined) return [];
       const slots = Array.from({ length: this.#endpoints.slotCount }, (_, slot) => slot);
       const blockCount = slots.reduce((sum, slot) => sum + index.blockCount(slot), 0);

@@ -2,14 +2,12 @@ import type { EndpointId, ProfileName } from "../core/brand.ts";
 import type { Outcome } from "../core/exchange-report.ts";
 import type { KvEvent } from "../core/kv-event.ts";
 import type { EndCause, Rejection } from "../core/rejection.ts";
-import { EndpointStore } from "../endpoints/endpoint-store.ts";
+import type { EndpointStore } from "../endpoints/endpoint-store.ts";
 import type { EndpointChange, EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
-import { KvEventIndex } from "../endpoints/kv-event-index.ts";
-import { LoadTracker } from "../endpoints/load-tracker.ts";
+import type { LoadTracker } from "../endpoints/load-tracker.ts";
 import type { ProfileOutcome } from "../plugin/cycle.ts";
-import type { EndpointStep, Exchange, HandlerResult } from "../plugin/plugin-instance.ts";
+import type { Exchange, HandlerResult } from "../plugin/plugin-instance.ts";
 import { prefixMatch } from "../plugin/request-attribute.ts";
-import { chainSeed } from "../request/block-hasher.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import type { RequestFacts } from "../scheduling/decision.ts";
 import { DecisionRing } from "../scheduling/decision-ring.ts";
@@ -19,18 +17,25 @@ import { ExchangeTable, type LiveExchange } from "./exchange-table.ts";
 import { applyRules, type Incoming } from "./incoming.ts";
 import { keepHosts } from "./only-hosts.ts";
 import { PlanDraft } from "./plan-draft.ts";
+import { PoolEndpoints } from "./pool-endpoints.ts";
 import { PoolGraph } from "./pool-graph.ts";
 import type { PoolBlueprint } from "./pool-plugins.ts";
 import type { PoolRouterOptions } from "./pool-router-options.ts";
 import type { Admission, DecisionNumber, RouterCore } from "./router-core.ts";
+import type { ThreadPart } from "./thread-part.ts";
 
-/** The router of one pool: the whole path of a request in `arrive`, top to bottom. */
+/**
+ * The router of one pool: the whole path of a request in `arrive`, top to bottom. What threads share is read
+ * and written in the part's lock, which is nothing for a core that is alone.
+ */
 export class PoolRouterCore implements RouterCore {
   readonly decisions: DecisionRing;
   readonly #options: PoolRouterOptions;
-  readonly #store = new EndpointStore();
+  /** Endpoints, their figures and what is charged to them. */
+  readonly pool: PoolEndpoints;
+  readonly #part: ThreadPart;
+  readonly #store: EndpointStore;
   readonly #load: LoadTracker;
-  readonly #kvIndex: KvEventIndex;
   readonly #exchanges = new ExchangeTable();
   #graph: PoolGraph;
   #slots = new Int32Array(16);
@@ -38,17 +43,17 @@ export class PoolRouterCore implements RouterCore {
 
   constructor(options: PoolRouterOptions) {
     this.#options = options;
-    const { pool, hasher, model, kvSeed = chainSeed } = options;
+    this.pool = new PoolEndpoints(options, (slot, step) => {
+      this.#graph.hooks.run("onEndpoint", (plugin) => plugin.onEndpoint?.(slot, step));
+    });
+    this.#part = this.pool.part;
+    this.#store = this.pool.store;
+    this.#load = this.pool.load;
     this.decisions = new DecisionRing({
-      pool,
+      pool: options.pool,
       capacity: options.decisionCapacity,
       sizeBytesMax: options.decisionBytesMax,
-    });
-    this.#load = new LoadTracker(this.#store, { isCorrecting: options.isCorrectingMetrics });
-    this.#kvIndex = new KvEventIndex({
-      seed: (loraName, cacheSalt) => kvSeed(loraName ?? model, cacheSalt),
-      hash: (bytes, blockBytes, parent, out) =>
-        hasher.hash(bytes, 0, bytes.length, blockBytes, parent, out),
+      numbering: this.#part.numbering,
     });
     this.#graph = this.#newGraph(options.blueprint);
   }
@@ -59,29 +64,32 @@ export class PoolRouterCore implements RouterCore {
 
   /** LoRA adapters that the engines' KV events named. */
   get kvAdapters(): ReadonlySet<string> {
-    return this.#kvIndex.adapters;
+    return this.pool.kvBlocks.adapters;
   }
 
   /** Whether some endpoint reports its blocks. */
   get hasKvReports(): boolean {
-    return this.#kvIndex.hasReports;
+    return this.pool.kvBlocks.hasReports;
   }
 
   get inFlightCount(): number {
-    return this.#exchanges.count;
+    return this.#part.exchangeCount;
   }
 
   arrive(asked: InferenceRequest, nowMs: number): Admission {
     const refusal = this.#refusal();
     if (refusal !== undefined) return { kind: "rejected", rejection: refusal, decision: undefined };
     const startMs = this.#options.stopwatch?.nowMs();
-    this.#kvIndex.advance(nowMs);
-    const { cycle, blueprint } = this.#graph;
+    this.pool.kvBlocks.advance(nowMs);
+    const { cycle, blueprint, hooks } = this.#graph;
     cycle.begin(asked, this.decisions.nextNumber, nowMs);
     try {
       const incoming = applyRules(asked, blueprint, cycle.rng);
       cycle.request = incoming.request;
-      return this.#decide(incoming, nowMs);
+      if (this.#part.isShared) {
+        hooks.run("prepare", (plugin) => plugin.prepare?.(incoming.request));
+      }
+      return this.#part.inLock(() => this.#decide(incoming, nowMs));
     } finally {
       cycle.end();
       if (startMs !== undefined) {
@@ -94,26 +102,7 @@ export class PoolRouterCore implements RouterCore {
   retry(decision: DecisionNumber, failed: Target, nowMs: number): Target | undefined {
     const exchange = this.#exchanges.find(decision);
     if (exchange === undefined || exchange.retryCount >= this.#options.retryLimit) return undefined;
-    const { primary } = exchange.plan;
-    const after = primary.indexOf(exchange.target) + 1;
-    const next = primary.slice(after).find((target) => this.#isUsable(target));
-    if (next === undefined) return undefined;
-    this.#kvIndex.advance(nowMs);
-    exchange.retryCount++;
-    this.#load.release(exchange.charge);
-    const promptTokens = promptTokensOf(exchange.request);
-    // What the fallback holds of the prompt was not looked up for it, so it is charged the whole.
-    const tokens = { promptTokens, loadTokens: promptTokens };
-    exchange.charge = this.#load.charge(next.slot, tokens, nowMs);
-    exchange.target = next;
-    const record = this.decisions.record(decision);
-    if (record !== undefined) {
-      record.retries.push({ from: failed.id, to: next.id });
-      record.endpoint = next.id;
-    }
-    const view = exchangeView(exchange, undefined);
-    exchange.hooks.run("onRetry", (plugin) => plugin.onRetry?.(view, failed.slot));
-    return next;
+    return this.#part.inLock(() => this.#moved(exchange, failed, nowMs));
   }
 
   responseHeaders(decision: DecisionNumber): ReadonlyMap<string, string> {
@@ -130,9 +119,11 @@ export class PoolRouterCore implements RouterCore {
     const exchange = this.#exchanges.find(decision);
     if (exchange === undefined || exchange.isAnswered) return;
     exchange.isAnswered = true;
-    this.#load.answered(exchange.charge);
-    // Decode speaks only once it has the blocks, so the prefill endpoint is done with the request.
-    if (exchange.prefillCharge !== undefined) this.#load.release(exchange.prefillCharge);
+    this.#part.inLock(() => {
+      this.#load.answered(exchange.charge);
+      // Decode speaks only once it has the blocks, so the prefill endpoint is done with the request.
+      if (exchange.prefillCharge !== undefined) this.#load.release(exchange.prefillCharge);
+    });
     const view = exchangeView(exchange, undefined);
     exchange.hooks.run("onFirstByte", (plugin) => plugin.onFirstByte?.(view));
   }
@@ -142,39 +133,19 @@ export class PoolRouterCore implements RouterCore {
   }
 
   metrics(slot: number, sample: MetricSample, _nowMs: number): void {
-    if (this.#store.isPresent(slot)) this.#load.scraped(slot, sample);
+    this.pool.metrics(slot, sample);
   }
 
   kvEvents(slot: number, events: readonly KvEvent[], _nowMs: number): void {
-    if (this.#store.isPresent(slot)) this.#kvIndex.apply(slot, events);
+    this.pool.kvEvents(slot, events);
   }
 
-  endpoint(change: EndpointChange, nowMs: number): void {
-    if (change.kind === "added") {
-      const known = this.#store.slotOf(change.endpoint.id);
-      // Another address is another process: what was known of the old one is void.
-      if (known !== undefined && this.#store.address(known) !== change.endpoint.address) {
-        this.endpoint({ kind: "removed", id: change.endpoint.id }, nowMs);
-      }
-    }
-    const done = this.#store.apply(change);
-    if (done === undefined || done.kind === "updated") return;
-    if (done.kind === "added") this.#load.reset(done.slot);
-    this.#forget(done.slot, done.kind);
-    const id = change.kind === "added" ? change.endpoint.id : change.id;
-    this.#options.meter.count("endpoint-changes", { change: done.kind });
-    this.#options.log.info(`endpoint-${done.kind}`, { pool: this.#options.pool, endpoint: id });
+  endpoint(change: EndpointChange, _nowMs: number): void {
+    this.pool.endpoint(change);
   }
 
   health(slot: number, isReady: boolean, _nowMs: number): void {
-    if (!this.#store.setReady(slot, isReady)) return;
-    if (!isReady) this.#forget(slot, "ejected");
-    const change = isReady ? "ready" : "ejected";
-    this.#options.meter.count("endpoint-changes", { change });
-    const event = `endpoint-${change}`;
-    const fields = { pool: this.#options.pool, endpoint: this.#store.id(slot) };
-    if (isReady) this.#options.log.info(event, fields);
-    else this.#options.log.warn(event, fields);
+    this.pool.health(slot, isReady);
   }
 
   slotOf(id: EndpointId): number | undefined {
@@ -192,6 +163,7 @@ export class PoolRouterCore implements RouterCore {
    */
   reconfigure(blueprint: PoolBlueprint): void {
     this.#graph = this.#newGraph(blueprint, this.#graph);
+    this.#part.keepIndexes(this.#graph.indexNames);
   }
 
   /**
@@ -201,9 +173,11 @@ export class PoolRouterCore implements RouterCore {
   credit(request: InferenceRequest, slot: number, nowMs: number): void {
     const { cycle, hooks } = this.#graph;
     cycle.begin(request, 0, nowMs);
-    hooks.run("produce", (plugin) => plugin.produce?.(cycle));
-    const plan = { primary: [slot], prefill: [], encode: [], setHeader: () => undefined };
-    hooks.run("onPlan", (plugin) => plugin.onPlan?.(cycle, plan));
+    this.#part.inLock(() => {
+      hooks.run("produce", (plugin) => plugin.produce?.(cycle));
+      const plan = { primary: [slot], prefill: [], encode: [], setHeader: () => undefined };
+      hooks.run("onPlan", (plugin) => plugin.onPlan?.(cycle, plan));
+    });
     cycle.end();
   }
 
@@ -226,13 +200,42 @@ export class PoolRouterCore implements RouterCore {
   }
 
   #newGraph(blueprint: PoolBlueprint, previous?: PoolGraph): PoolGraph {
-    const tables = { endpoints: this.#store, kvBlocks: this.#kvIndex };
+    const tables = {
+      endpoints: this.#store,
+      kvBlocks: this.pool.kvBlocks,
+      blockIndex: (name: string, blocksPerSlot: number) =>
+        this.#part.blockIndex(name, blocksPerSlot),
+    };
     return new PoolGraph(this.#options, blueprint, tables, previous);
+  }
+
+  /** Moves the exchange to the next usable endpoint of its plan. */
+  #moved(exchange: LiveExchange, failed: Target, nowMs: number): Target | undefined {
+    const { primary } = exchange.plan;
+    const after = primary.indexOf(exchange.target) + 1;
+    const next = primary.slice(after).find((target) => this.#isUsable(target));
+    if (next === undefined) return undefined;
+    this.pool.kvBlocks.advance(nowMs);
+    exchange.retryCount++;
+    this.#load.release(exchange.charge);
+    const promptTokens = promptTokensOf(exchange.request);
+    // What the fallback holds of the prompt was not looked up for it, so it is charged the whole.
+    const tokens = { promptTokens, loadTokens: promptTokens };
+    exchange.charge = this.#load.charge(next.slot, tokens, nowMs);
+    exchange.target = next;
+    const record = this.decisions.record(exchange.decision);
+    if (record !== undefined) {
+      record.retries.push({ from: failed.id, to: next.id });
+      record.endpoint = next.id;
+    }
+    const view = exchangeView(exchange, undefined);
+    exchange.hooks.run("onRetry", (plugin) => plugin.onRetry?.(view, failed.slot));
+    return next;
   }
 
   #refusal(): Rejection | undefined {
     if (this.#isDraining) return { reason: "draining", message: "the router is shutting down" };
-    if (this.#exchanges.count < this.#options.inFlightMax) return undefined;
+    if (this.#part.exchangeCount < this.#options.inFlightMax) return undefined;
     return { reason: "overloaded", message: "too many requests are in flight" };
   }
 
@@ -246,7 +249,7 @@ export class PoolRouterCore implements RouterCore {
     const denied = hooks.admit(cycle);
     if (denied !== undefined) return this.#rejected(facts, nowMs, denied);
     const { runs, result } = scheduler.schedule(cycle, this.#slots, count);
-    const decision = this.decisions.write((record, number) => {
+    const decision = this.#written((record, number) => {
       record.begin(number, nowMs, facts);
       record.prefixSource = cycle.get(prefixMatch)?.source ?? null;
       for (const run of runs) record.addRun(run, this.#store);
@@ -256,8 +259,14 @@ export class PoolRouterCore implements RouterCore {
   }
 
   #rejected(facts: RequestFacts, nowMs: number, rejection: Rejection): Admission {
-    const decision = this.decisions.write((record, number) => record.begin(number, nowMs, facts));
+    const decision = this.#written((record, number) => record.begin(number, nowMs, facts));
     return this.#refuse(decision, rejection);
+  }
+
+  #written(fill: Parameters<DecisionRing["write"]>[0]): DecisionNumber {
+    const decision = this.decisions.write(fill);
+    this.#part.decided(this.decisions.lastPlace);
+    return decision;
   }
 
   #refuse(decision: DecisionNumber, rejection: Rejection): Admission {
@@ -304,6 +313,7 @@ export class PoolRouterCore implements RouterCore {
       retryCount: 0,
       isAnswered: false,
     });
+    this.#part.exchangesChanged(this.#exchanges.count);
     const record = this.decisions.record(decision);
     if (record !== undefined) {
       record.endpoint = target.id;
@@ -322,10 +332,13 @@ export class PoolRouterCore implements RouterCore {
     const exchange = this.#exchanges.take(decision);
     if (exchange === undefined) return;
     if (how === "expired") this.#options.meter.count("exchanges-expired", {});
-    this.#load.release(exchange.charge);
-    if (exchange.prefillCharge !== undefined && !exchange.isAnswered) {
-      this.#load.release(exchange.prefillCharge);
-    }
+    this.#part.inLock(() => {
+      this.#part.exchangesChanged(this.#exchanges.count);
+      this.#load.release(exchange.charge);
+      if (exchange.prefillCharge !== undefined && !exchange.isAnswered) {
+        this.#load.release(exchange.prefillCharge);
+      }
+    });
     const record = this.decisions.record(decision);
     if (record !== undefined) {
       record.state = how === "expired" ? "expired" : "closed";
@@ -334,11 +347,6 @@ export class PoolRouterCore implements RouterCore {
     }
     const view = exchangeView(exchange, outcome);
     exchange.hooks.run("onEnd", (plugin) => plugin.onEnd?.(view, how));
-  }
-
-  #forget(slot: number, step: EndpointStep): void {
-    this.#kvIndex.purge(slot);
-    this.#graph.hooks.run("onEndpoint", (plugin) => plugin.onEndpoint?.(slot, step));
   }
 
   #readySlots(onlyHosts: ReadonlySet<string> | undefined): number {

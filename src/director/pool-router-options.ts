@@ -4,6 +4,7 @@ import type { Meter } from "../core/meter.ts";
 import type { BlockHasher, BlockKeys } from "../request/block-hasher.ts";
 import type { LegRunner } from "./dispatch-plan.ts";
 import type { PoolBlueprint } from "./pool-plugins.ts";
+import type { PoolSharing } from "./pool-sharing.ts";
 
 /** What a pool's router needs of the world, and its limits. */
 export interface PoolRouterOptions {
@@ -30,4 +31,6 @@ export interface PoolRouterOptions {
   readonly exchangeTimeoutMs: number;
   readonly decisionCapacity: number;
   readonly decisionBytesMax: number;
+  /** Where several threads route the pool. */
+  readonly sharing?: PoolSharing | undefined;
 }

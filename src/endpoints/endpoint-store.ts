@@ -1,37 +1,42 @@
 import { type EndpointId, endpointId } from "../core/brand.ts";
 import { invariant } from "../core/invariant.ts";
-import type { EndpointChange, EndpointTable, Labels, LoraState } from "./endpoint-table.ts";
-import { NUMERIC_ATTRIBUTES, type NumericAttribute } from "./numeric-attribute.ts";
+import type {
+  EndpointChange,
+  EndpointSpec,
+  EndpointTable,
+  Labels,
+  LoraState,
+} from "./endpoint-table.ts";
+import type { NumericAttribute } from "./numeric-attribute.ts";
+import { PoolMemory } from "./pool-memory.ts";
 
-/** What a change did; undefined when there was nothing to do. */
+/** What a change did; undefined when there was nothing to do. `full`: no slot is left in shared memory. */
 export type StoreChange =
-  | { readonly kind: "added" | "removed" | "updated"; readonly slot: number }
+  | { readonly kind: "added" | "removed" | "updated" | "full"; readonly slot: number }
   | undefined;
 
 interface Row {
   id: EndpointId;
   address: string;
   labels: Labels;
+  /** Generation of the slot that the row speaks of: another one is an endpoint that is not known here. */
   generation: number;
   isPresent: boolean;
-  isReady: boolean;
   lora: LoraState | undefined;
 }
 
-const SLOTS_AT_START = 16;
-
-/** The pool's endpoints: the table that a cycle reads and the few writes that change it. */
+/**
+ * The pool's endpoints: the table that a cycle reads and the few writes that change it. Names are each
+ * thread's own, figures are in memory that threads may share.
+ */
 export class EndpointStore implements EndpointTable {
   readonly #rows: Row[] = [];
   readonly #slotById = new Map<EndpointId, number>();
   readonly #freeSlots: number[] = [];
-  readonly #columns = new Map<NumericAttribute, Float64Array>();
-  #capacity = SLOTS_AT_START;
+  readonly memory: PoolMemory;
 
-  constructor() {
-    for (const attribute of NUMERIC_ATTRIBUTES) {
-      this.#columns.set(attribute, new Float64Array(this.#capacity).fill(Number.NaN));
-    }
+  constructor(memory: PoolMemory = new PoolMemory()) {
+    this.memory = memory;
   }
 
   get slotCount(): number {
@@ -43,7 +48,9 @@ export class EndpointStore implements EndpointTable {
   }
 
   isReady(slot: number): boolean {
-    return this.#row(slot).isReady;
+    const { isPresent, generation } = this.#row(slot);
+    const { ready, generations } = this.memory;
+    return isPresent && ready[slot] === 1 && generations[slot] === generation;
   }
 
   id(slot: number): EndpointId {
@@ -71,9 +78,7 @@ export class EndpointStore implements EndpointTable {
   }
 
   column(attribute: NumericAttribute): Float64Array {
-    const column = this.#columns.get(attribute);
-    invariant(column !== undefined, `no column ${attribute.name}`);
-    return column;
+    return this.memory.column(attribute);
   }
 
   slotOf(id: EndpointId): number | undefined {
@@ -91,29 +96,47 @@ export class EndpointStore implements EndpointTable {
       row.labels = labels;
       return { kind: "updated", slot: known };
     }
-    const slot = this.#freeSlots.pop() ?? this.#newSlot();
-    const row = this.#row(slot);
-    Object.assign(row, { id, address, labels, isPresent: true, isReady: false, lora: undefined });
-    row.generation++;
-    for (const column of this.#columns.values()) column[slot] = Number.NaN;
-    this.#slotById.set(id, slot);
+    const slot = this.#freeSlots.pop() ?? this.#rows.length;
+    const memory = this.memory;
+    if (!memory.reachSlots(slot + 1)) return { kind: "full", slot };
+    const generation = (memory.generations[slot] as number) + 1;
+    memory.ready[slot] = 0;
+    memory.generations[slot] = generation;
+    memory.forget(slot);
+    this.place(slot, generation, change.endpoint);
     return { kind: "added", slot };
+  }
+
+  /** Puts down which endpoint the slot's owner gave it to; undefined: to none. */
+  place(slot: number, generation: number, endpoint: EndpointSpec | undefined): void {
+    while (this.#rows.length <= slot) this.#rows.push(emptyRow());
+    const row = this.#row(slot);
+    if (this.#slotById.get(row.id) === slot) this.#slotById.delete(row.id);
+    if (row.generation !== generation) row.lora = undefined;
+    row.generation = generation;
+    row.isPresent = endpoint !== undefined;
+    if (endpoint === undefined) return;
+    const { id, address, labels } = endpoint;
+    Object.assign(row, { id, address, labels });
+    this.#slotById.set(id, slot);
   }
 
   /** Returns whether the state changed. */
   setReady(slot: number, isReady: boolean): boolean {
     const row = this.#row(slot);
-    if (!row.isPresent || row.isReady === isReady) return false;
-    row.isReady = isReady;
+    if (!row.isPresent || this.isReady(slot) === isReady) return false;
+    this.memory.ready[slot] = isReady ? 1 : 0;
     return true;
   }
 
   /** Writes the slots of all ready endpoints and returns how many there are. */
   readySlots(slots: Int32Array): number {
+    const { ready, generations } = this.memory;
     let count = 0;
     for (let slot = 0; slot < this.#rows.length; slot++) {
       const row = this.#rows[slot] as Row;
-      if (row.isPresent && row.isReady) slots[count++] = slot;
+      const isReady = row.isPresent && ready[slot] === 1 && generations[slot] === row.generation;
+      if (isReady) slots[count++] = slot;
     }
     return count;
   }
@@ -124,33 +147,9 @@ export class EndpointStore implements EndpointTable {
     this.#slotById.delete(id);
     const row = this.#row(slot);
     row.isPresent = false;
-    row.isReady = false;
+    this.memory.ready[slot] = 0;
     this.#freeSlots.push(slot);
     return { kind: "removed", slot };
-  }
-
-  #newSlot(): number {
-    const slot = this.#rows.length;
-    this.#rows.push({
-      id: endpointId(""),
-      address: "",
-      labels: {},
-      generation: 0,
-      isPresent: false,
-      isReady: false,
-      lora: undefined,
-    });
-    if (slot >= this.#capacity) this.#grow();
-    return slot;
-  }
-
-  #grow(): void {
-    this.#capacity *= 2;
-    for (const [attribute, column] of this.#columns) {
-      const wider = new Float64Array(this.#capacity).fill(Number.NaN);
-      wider.set(column);
-      this.#columns.set(attribute, wider);
-    }
   }
 
   #row(slot: number): Row {
@@ -158,4 +157,15 @@ export class EndpointStore implements EndpointTable {
     invariant(row !== undefined, `no slot ${slot}`);
     return row;
   }
+}
+
+function emptyRow(): Row {
+  return {
+    id: endpointId(""),
+    address: "",
+    labels: {},
+    generation: 0,
+    isPresent: false,
+    lora: undefined,
+  };
 }

@@ -58,6 +58,20 @@ export class FreeIds {
     (header[LIVE] as number) -= 1;
   }
 
+  /** Makes the ids free that are not in use, whatever was known of them. */
+  rebuild(isUsed: (id: number) => boolean): void {
+    this.#header.fill(0);
+    this.#header[TOP] = this.capacity;
+    for (let id = this.capacity; id > 0; id--) {
+      if (isUsed(id)) continue;
+      this.#links[id * this.#stride] = this.#header[FREE] as number;
+      this.#header[FREE] = id;
+    }
+    for (let id = 1; id <= this.capacity; id++) {
+      if (isUsed(id)) (this.#header[LIVE] as number) += 1;
+    }
+  }
+
   clear(): void {
     this.#header.fill(0);
   }

@@ -161,5 +161,5 @@ test("load-tracker: a second release is a programmer's error", () => {
   const { load } = tracked();
   const charge = load.charge(0, tokens(1), 1);
   load.release(charge);
-  assert.throws(() => load.release(charge), /below zero/);
+  assert.throws(() => load.release(charge), /released twice/);
 });

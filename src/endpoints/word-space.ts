@@ -19,10 +19,22 @@ export class WordSpace {
   }
 
   take(words: number): Int32Array {
+    const offset = this.#advance(4 * words);
+    return this.#buffer === undefined
+      ? new Int32Array(0)
+      : new Int32Array(this.#buffer, offset, words);
+  }
+
+  takeNumbers(count: number): Float64Array {
+    const offset = this.#advance(8 * count);
+    return this.#buffer === undefined
+      ? new Float64Array(0)
+      : new Float64Array(this.#buffer, offset, count);
+  }
+
+  #advance(bytes: number): number {
     const offset = this.#sizeBytes;
-    this.#sizeBytes = Math.ceil((offset + 4 * words) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
-    return this.#buffer === undefined ? UNPLACED : new Int32Array(this.#buffer, offset, words);
+    this.#sizeBytes = Math.ceil((offset + bytes) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+    return offset;
   }
 }
-
-const UNPLACED = new Int32Array(0);

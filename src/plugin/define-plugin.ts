@@ -12,6 +12,14 @@ import type { RequestAttribute } from "./request-attribute.ts";
 export const STABILITIES = ["alpha", "beta", "stable", "deprecated"] as const;
 export type Stability = (typeof STABILITIES)[number];
 
+/**
+ * What an instance keeps from one request to the next and decides by. `none`: nothing. `shared`: only what
+ * the handle lends, which threads see alike. `private`: something of its own, so several threads, each
+ * with an instance, would decide differently from one; a router of several threads refuses it.
+ */
+export const PLUGIN_STATES = ["none", "shared", "private"] as const;
+export type PluginState = (typeof PLUGIN_STATES)[number];
+
 /** What the program lends to a plugin instance for its lifetime. */
 export interface PluginHandle {
   /** The instance's name in the configuration. */
@@ -35,6 +43,8 @@ export interface PluginHandle {
 export interface PluginSource<Params> {
   readonly type: string;
   readonly stability: Stability;
+  /** What it keeps; `private` unless declared. */
+  readonly state?: PluginState;
   /** A type that files may name but that does nothing here; loading says so. */
   readonly isInert?: true;
   /** Roles that `create` gives; checked when an instance is made. */

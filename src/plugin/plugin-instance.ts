@@ -93,6 +93,11 @@ export interface PluginInstance {
    * `decodeSlot` is undefined while no decode endpoint is chosen.
    */
   decide?(cycle: RequestCycle, decodeSlot: number | undefined): boolean;
+  /**
+   * Work on the request alone that would else be done during the decision, such as hashing its prompt: a
+   * router of several threads decides one request at a time, and this is called before its turn.
+   */
+  prepare?(request: InferenceRequest): void;
   /** Reads the request before candidates are read. */
   onRequest?(request: InferenceRequest, set: AttributeWriter): void;
   /** Sets request attributes from background state, before any profile runs. */

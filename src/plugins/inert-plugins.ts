@@ -105,6 +105,7 @@ function inertPlugin(type: string, stability: Stability): PluginDefinition {
   return definePlugin({
     type,
     stability,
+    state: "none",
     isInert: true,
     roles: [],
     params: (raw) => raw,

@@ -1,6 +1,13 @@
 import type { Decision } from "./decision.ts";
 import { DecisionRecord } from "./decision-record.ts";
 
+/** Which numbers a ring gives: place × step + offset, with places from the one after `last`. */
+export interface DecisionNumbering {
+  readonly step: number;
+  readonly offset: number;
+  readonly last: number;
+}
+
 /** Limits of the ring. */
 export interface DecisionRingOptions {
   /** Pool name in decision ids. */
@@ -9,6 +16,8 @@ export interface DecisionRingOptions {
   readonly capacity: number;
   /** Bytes of numbers kept; older decisions go first. */
   readonly sizeBytesMax: number;
+  /** 1, 2, 3, … unless given. */
+  readonly numbering?: DecisionNumbering;
 }
 
 /** The latest decisions of one pool, in rows that are used again. */
@@ -17,14 +26,22 @@ export class DecisionRing {
   readonly #rows: DecisionRecord[] = [];
   readonly #capacity: number;
   readonly #sizeBytesMax: number;
-  #oldest = 1;
-  #newest = 0;
+  readonly #step: number;
+  readonly #offset: number;
+  /** Places of decisions: numbers of one thread are not adjacent. */
+  #oldest: number;
+  #newest: number;
   #sizeBytes = 0;
 
   constructor(options: DecisionRingOptions) {
     this.#pool = options.pool;
     this.#capacity = options.capacity;
     this.#sizeBytesMax = options.sizeBytesMax;
+    const { step, offset, last } = options.numbering ?? { step: 1, offset: 0, last: 0 };
+    this.#step = step;
+    this.#offset = offset;
+    this.#oldest = last + 1;
+    this.#newest = last;
   }
 
   /** Bytes of the numbers kept. */
@@ -37,29 +54,36 @@ export class DecisionRing {
     return this.#newest - this.#oldest + 1;
   }
 
-  /** Number that the next decision gets; numbers rise by one from 1. */
+  /** Place of the latest decision among those of this ring and its forerunners. */
+  get lastPlace(): number {
+    return this.#newest;
+  }
+
+  /** Number that the next decision gets. */
   get nextNumber(): number {
-    return this.#newest + 1;
+    return this.#numberAt(this.#newest + 1);
   }
 
   /** Takes the row of the next decision, writes it, and keeps the ring within its bytes. */
   write(fill: (record: DecisionRecord, number: number) => void): number {
-    const number = ++this.#newest;
-    const index = number % this.#capacity;
+    const place = ++this.#newest;
+    const number = this.#numberAt(place);
+    const index = place % this.#capacity;
     const row = this.#rows[index] ?? new DecisionRecord();
     this.#rows[index] = row;
-    if (this.#oldest <= number - this.#capacity) this.#oldest = number - this.#capacity + 1;
+    if (this.#oldest <= place - this.#capacity) this.#oldest = place - this.#capacity + 1;
     const before = row.sizeBytes;
     fill(row, number);
     this.#sizeBytes += row.sizeBytes - before;
-    while (this.#sizeBytes > this.#sizeBytesMax && this.#oldest < number) this.#dropOldest();
+    while (this.#sizeBytes > this.#sizeBytesMax && this.#oldest < place) this.#dropOldest();
     return number;
   }
 
   /** The record of a decision, undefined when it is no longer or not yet there. */
   record(number: number): DecisionRecord | undefined {
-    if (number < this.#oldest || number > this.#newest) return undefined;
-    return this.#rows[number % this.#capacity];
+    const place = (number - this.#offset) / this.#step;
+    if (place < this.#oldest || place > this.#newest) return undefined;
+    return this.#rows[place % this.#capacity];
   }
 
   read(number: number): Decision | undefined {
@@ -69,11 +93,15 @@ export class DecisionRing {
   /** Newest first. */
   latest(limit: number): readonly Decision[] {
     const decisions: Decision[] = [];
-    for (let number = this.#newest; number >= this.#oldest && decisions.length < limit; number--) {
-      const decision = this.read(number);
+    for (let place = this.#newest; place >= this.#oldest && decisions.length < limit; place--) {
+      const decision = this.read(this.#numberAt(place));
       if (decision !== undefined) decisions.push(decision);
     }
     return decisions;
+  }
+
+  #numberAt(place: number): number {
+    return place * this.#step + this.#offset;
   }
 
   #dropOldest(): void {

@@ -21,6 +21,7 @@ const decodeParams = paramsOf(
 export const approxPrefixCacheProducer: PluginDefinition = definePlugin({
   type: "approx-prefix-cache-producer",
   stability: "stable",
+  state: "shared",
   roles: ["produce", "onPlan"],
   produces: [prefixMatch],
   params: decodeParams,
@@ -29,6 +30,9 @@ export const approxPrefixCacheProducer: PluginDefinition = definePlugin({
     const index = handle.createBlockIndex(params.lruCapacityPerServer, blockBytes);
     let matchedBySlot = new Int32Array(0);
     return {
+      prepare(request) {
+        request.prompt.blocks(blockBytes, maxPrefixBlocksToMatch);
+      },
       produce(cycle) {
         const slotCount = cycle.endpoints.slotCount;
         if (matchedBySlot.length !== slotCount) matchedBySlot = new Int32Array(slotCount);

@@ -27,6 +27,7 @@ const decodeParams = paramsOf(
 export const inflightLoadProducer: PluginDefinition = definePlugin({
   type: "inflight-load-producer",
   stability: "stable",
+  state: "none",
   roles: ["produce"],
   reads: [promptTokens],
   produces: [expectedOutputTokens],

@@ -28,6 +28,7 @@ const decodeParams = paramsOf(
 export const sessionIdProducer: PluginDefinition = definePlugin({
   type: "session-id-producer",
   stability: "stable",
+  state: "none",
   roles: ["produce"],
   produces: [sessionId],
   params: decodeParams,

@@ -57,6 +57,7 @@ export function tokenBackendOf(type: string, parameters: unknown): TokenBackend 
 export const tokenProducer: PluginDefinition = definePlugin({
   type: "token-producer",
   stability: "stable",
+  state: "none",
   roles: ["produce"],
   produces: [promptTokens],
   params: decodeParams,

@@ -4,6 +4,7 @@ import { definePlugin, noParams, type PluginDefinition } from "../../plugin/defi
 export const alwaysDisaggMultimodalDecider: PluginDefinition = definePlugin({
   type: "always-disagg-multimodal-decider",
   stability: "stable",
+  state: "none",
   roles: ["decide"],
   params: noParams,
   create: () => ({ decide: (cycle) => cycle.request.mediaCount > 0 }),

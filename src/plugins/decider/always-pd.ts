@@ -4,6 +4,7 @@ import { definePlugin, noParams, type PluginDefinition } from "../../plugin/defi
 export const alwaysDisaggPdDecider: PluginDefinition = definePlugin({
   type: "always-disagg-pd-decider",
   stability: "stable",
+  state: "none",
   roles: ["decide"],
   params: noParams,
   create: () => ({ decide: () => true }),

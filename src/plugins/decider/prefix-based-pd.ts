@@ -25,6 +25,7 @@ const decodeParams = paramsOf(
 export const prefixBasedPdDecider: PluginDefinition = definePlugin({
   type: "prefix-based-pd-decider",
   stability: "stable",
+  state: "none",
   roles: ["decide"],
   reads: [prefixMatch, promptTokens],
   params: decodeParams,

@@ -19,6 +19,7 @@ const decodeParams = paramsOf(
 export const byLabelFilter: PluginDefinition = definePlugin({
   type: "by-label",
   stability: "deprecated",
+  state: "none",
   roles: ["filter"],
   params: decodeParams,
   create: ({ label, validValues, allowsNoLabel }) => ({

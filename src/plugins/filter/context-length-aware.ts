@@ -17,6 +17,7 @@ const decodeParams = paramsOf(
 export const contextLengthAware: PluginDefinition = definePlugin({
   type: "context-length-aware",
   stability: "beta",
+  state: "none",
   roles: ["filter", "score"],
   reads: [promptTokens],
   params: decodeParams,

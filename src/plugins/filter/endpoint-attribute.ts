@@ -41,6 +41,7 @@ const decodeParams = paramsOf(
 export const endpointAttributeFilter: PluginDefinition = definePlugin({
   type: "endpoint-attribute-filter",
   stability: "beta",
+  state: "none",
   roles: ["filter"],
   // Which one is read is a parameter, so every column has to be there.
   consumes: NUMERIC_ATTRIBUTES,

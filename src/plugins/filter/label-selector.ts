@@ -42,6 +42,7 @@ function selectorFilter(type: string, stability: Stability): PluginDefinition {
   return definePlugin({
     type,
     stability,
+    state: "none",
     roles: ["filter"],
     params: decodeParams,
     create: ({ matchLabels, matchExpressions }) => {

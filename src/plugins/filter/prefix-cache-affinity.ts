@@ -29,6 +29,7 @@ const decodeParams = paramsOf(
 export const prefixCacheAffinityFilter: PluginDefinition = definePlugin({
   type: "prefix-cache-affinity-filter",
   stability: "beta",
+  state: "none",
   roles: ["filter"],
   consumes: [inFlightTokens],
   reads: [prefixMatch],

@@ -35,6 +35,7 @@ function roleFilter(
   return definePlugin({
     type,
     stability: "stable",
+    state: "none",
     roles: ["filter"],
     params: noParams,
     create: () => ({

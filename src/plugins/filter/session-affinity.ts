@@ -10,6 +10,7 @@ import {
 export const sessionAffinityFilter: PluginDefinition = definePlugin({
   type: "session-affinity-filter",
   stability: "beta",
+  state: "private",
   roles: ["filter", "onPlan", "onResponseHead"],
   params: sessionAffinityParams,
   references: sessionReferences,

@@ -86,6 +86,7 @@ function limitFilter(
   return definePlugin({
     type,
     stability,
+    state: "none",
     roles: ["filter"],
     // Block size and count size the correction of the usage by what was sent since the scrape.
     consumes: [...Object.values(METRICS), kvBlockCount, kvBlockTokens],

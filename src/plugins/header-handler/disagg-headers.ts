@@ -17,6 +17,7 @@ const decodeParams = paramsOf(
 export const disaggHeadersHandler: PluginDefinition = definePlugin({
   type: "disagg-headers-handler",
   stability: "deprecated",
+  state: "none",
   roles: ["onPlan"],
   params: decodeParams,
   create: (_params, handle) => ({

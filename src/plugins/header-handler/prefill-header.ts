@@ -14,6 +14,7 @@ const STAGE_HEADER = "x-prefill";
 export const prefillHeaderHandler: PluginDefinition = definePlugin({
   type: "prefill-header-handler",
   stability: "deprecated",
+  state: "none",
   roles: ["onRequest", "onPlan"],
   produces: [requestedStage],
   params: paramsOf(z.strictObject({ prefillProfile: z.string().min(1).default("prefill") })),

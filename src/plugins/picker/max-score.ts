@@ -6,6 +6,7 @@ import { TotalOrder } from "../../plugin/total-order.ts";
 export const maxScorePicker: PluginDefinition = definePlugin({
   type: "max-score-picker",
   stability: "stable",
+  state: "none",
   roles: ["pick"],
   params: pickerParams,
   create: ({ maxNumOfEndpoints }) => {

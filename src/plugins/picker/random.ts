@@ -6,6 +6,7 @@ import { shuffledIndexes } from "../../plugin/shuffle.ts";
 export const randomPicker: PluginDefinition = definePlugin({
   type: "random-picker",
   stability: "stable",
+  state: "none",
   roles: ["pick"],
   params: pickerParams,
   create: ({ maxNumOfEndpoints }) => ({

@@ -9,6 +9,7 @@ import { shuffledIndexes } from "../../plugin/shuffle.ts";
 export const weightedRandomPicker: PluginDefinition = definePlugin({
   type: "weighted-random-picker",
   stability: "stable",
+  state: "none",
   roles: ["pick"],
   params: pickerParams,
   create: ({ maxNumOfEndpoints }) => {

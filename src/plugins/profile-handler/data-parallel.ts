@@ -17,6 +17,7 @@ const decodeParams = paramsOf(
 export const dataParallelProfileHandler: PluginDefinition = definePlugin({
   type: "data-parallel-profile-handler",
   stability: "deprecated",
+  state: "none",
   roles: ["handler"],
   params: decodeParams,
   profilesFault: (_params, profiles) => onlyProfileFault("data-parallel-profile-handler", profiles),

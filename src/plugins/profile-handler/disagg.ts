@@ -69,6 +69,7 @@ const decodeParams = paramsOf(fileParams.superRefine(reportConflicts).transform(
 export const disaggProfileHandler: PluginDefinition = definePlugin({
   type: "disagg-profile-handler",
   stability: "beta",
+  state: "none",
   roles: ["handler", "onPlan"],
   params: decodeParams,
   references: ({ deciders }) =>

@@ -20,6 +20,7 @@ const decodeParams = paramsOf(
 export const headerProfileHandler: PluginDefinition = definePlugin({
   type: "header-profile-handler",
   stability: "alpha",
+  state: "none",
   roles: ["handler"],
   params: decodeParams,
   create: ({ headerName: header, defaultProfile }) => {

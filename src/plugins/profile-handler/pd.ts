@@ -50,6 +50,7 @@ interface Stages {
 export const pdProfileHandler: PluginDefinition = definePlugin({
   type: "pd-profile-handler",
   stability: "deprecated",
+  state: "none",
   roles: ["handler"],
   reads: [prefixMatch, requestedStage],
   params: decodeParams,

@@ -5,6 +5,7 @@ import { onlyProfileFault, onlyProfileHandler } from "../../plugin/only-profile.
 export const singleProfileHandler: PluginDefinition = definePlugin({
   type: "single-profile-handler",
   stability: "stable",
+  state: "none",
   roles: ["handler"],
   params: noParams,
   profilesFault: (_params, profiles) => onlyProfileFault("single-profile-handler", profiles),

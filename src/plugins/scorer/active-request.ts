@@ -24,6 +24,7 @@ const decodeParams = paramsOf(
 export const activeRequestScorer: PluginDefinition = definePlugin({
   type: "active-request-scorer",
   stability: "stable",
+  state: "none",
   roles: ["score"],
   consumes: [inFlightRequests],
   params: decodeParams,

@@ -40,6 +40,7 @@ const decodeParams = paramsOf(
 export const endpointAttributeScorer: PluginDefinition = definePlugin({
   type: "endpoint-attribute-scorer",
   stability: "beta",
+  state: "none",
   roles: ["score"],
   // Which one is read is a parameter, so every column has to be there.
   consumes: NUMERIC_ATTRIBUTES,

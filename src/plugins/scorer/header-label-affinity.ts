@@ -15,6 +15,7 @@ const decodeParams = paramsOf(
 export const headerLabelAffinityScorer: PluginDefinition = definePlugin({
   type: "header-label-affinity-scorer",
   stability: "beta",
+  state: "none",
   roles: ["score"],
   params: decodeParams,
   create: (params) => ({

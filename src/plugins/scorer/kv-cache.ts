@@ -28,6 +28,7 @@ const USAGE_COLUMNS = [kvCacheUsage, kvBlockCount, kvBlockTokens];
 export const kvCacheScorer: PluginDefinition = definePlugin({
   type: "kv-cache-scorer",
   stability: "stable",
+  state: "none",
   roles: ["score", "onPlan"],
   consumes: USAGE_COLUMNS,
   consumesKvEvents: true,
@@ -73,6 +74,7 @@ export const kvCacheScorer: PluginDefinition = definePlugin({
 export const kvCacheUtilizationScorer: PluginDefinition = definePlugin({
   type: "kv-cache-utilization-scorer",
   stability: "stable",
+  state: "none",
   roles: ["score"],
   consumes: USAGE_COLUMNS,
   params: noParams,

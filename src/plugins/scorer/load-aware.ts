@@ -19,6 +19,7 @@ const decodeParams = paramsOf(
 export const loadAwareScorer: PluginDefinition = definePlugin({
   type: "load-aware-scorer",
   stability: "stable",
+  state: "none",
   roles: ["score"],
   consumes: [waitingQueueDepth],
   params: decodeParams,

@@ -6,6 +6,7 @@ import { UNKNOWN_SCORE } from "../../plugin/score-scale.ts";
 export const loraAffinityScorer: PluginDefinition = definePlugin({
   type: "lora-affinity-scorer",
   stability: "stable",
+  state: "none",
   roles: ["score"],
   consumesLora: true,
   params: noParams,

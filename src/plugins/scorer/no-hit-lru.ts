@@ -25,6 +25,7 @@ const isColdRequest = requestAttribute<boolean>("is-cold-request");
 export const noHitLruScorer: PluginDefinition = definePlugin({
   type: "no-hit-lru-scorer",
   stability: "stable",
+  state: "private",
   roles: ["score", "onPlan"],
   reads: [prefixMatch],
   params: decodeParams,

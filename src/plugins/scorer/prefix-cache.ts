@@ -19,6 +19,7 @@ const decodeParams = paramsOf(
 export const prefixCacheScorer: PluginDefinition = definePlugin({
   type: "prefix-cache-scorer",
   stability: "stable",
+  state: "none",
   roles: ["score"],
   reads: [prefixMatch],
   params: decodeParams,

@@ -19,6 +19,7 @@ function fewestScorer(type: string, attribute: NumericAttribute): PluginDefiniti
   return definePlugin({
     type,
     stability: "stable",
+    state: "none",
     roles: ["score"],
     consumes: [attribute],
     params: noParams,

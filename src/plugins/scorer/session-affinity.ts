@@ -10,6 +10,7 @@ import {
 export const sessionAffinityScorer: PluginDefinition = definePlugin({
   type: "session-affinity-scorer",
   stability: "beta",
+  state: "private",
   roles: ["score", "onPlan", "onResponseHead"],
   params: sessionAffinityParams,
   references: sessionReferences,

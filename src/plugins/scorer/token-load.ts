@@ -21,6 +21,7 @@ const decodeParams = paramsOf(
 export const tokenLoadScorer: PluginDefinition = definePlugin({
   type: "token-load-scorer",
   stability: "stable",
+  state: "none",
   roles: ["score"],
   consumes: [inFlightTokens],
   reads: [prefixMatch, promptTokens],
