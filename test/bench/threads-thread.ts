@@ -1,0 +1,117 @@
+import process from "node:process";
+import { isMainThread, parentPort, workerData } from "node:worker_threads";
+import { noLog } from "../../src/core/log.ts";
+import { noMeter } from "../../src/core/meter.ts";
+import { SeededRng } from "../../src/core/rng.ts";
+import type { PoolSharing } from "../../src/director/pool-sharing.ts";
+import { SharedLock } from "../../src/endpoints/shared-lock.ts";
+import { plainBlockHasher } from "../../src/request/block-hasher.ts";
+import { BytesPrompt } from "../../src/request/prompt.ts";
+import { completed, decided, type PoolTraits, poolWith } from "../fixtures/pool-core.ts";
+import { requestWith } from "../fixtures/request-with.ts";
+
+/** What a measuring thread gets. */
+export interface ThreadBench {
+  readonly sharing: Omit<PoolSharing, "tell">;
+  readonly runMs: number;
+  readonly pauseUs: number;
+  readonly threads: number;
+  /** How many threads are warm. */
+  readonly ready: Int32Array;
+}
+
+/** What it measured. */
+export interface ThreadFigures {
+  readonly decisions: number;
+  readonly ms: number;
+  /** CPU of the thread. */
+  readonly cpuUs: number;
+  readonly contended: number;
+  /** Of every 16th entry of the lock. */
+  readonly waitsUs: Float64Array;
+}
+
+const PROMPT_BLOCKS = 256;
+const BLOCK_BYTES = 64;
+
+/** A prefix cache as a pool of H100s has it. */
+export const PREFIX_PLUGINS: Pick<PoolTraits, "plugins" | "profiles"> = {
+  plugins: [
+    "single-profile-handler",
+    {
+      plugin: "approx-prefix-cache-producer",
+      parameters: {
+        blockBytes: BLOCK_BYTES,
+        maxPrefixBlocksToMatch: PROMPT_BLOCKS,
+        lruCapacityPerServer: 39_744,
+      },
+    },
+    "prefix-cache-scorer",
+    "queue-scorer",
+    "kv-cache-scorer",
+    "max-score-picker",
+  ],
+  profiles: {
+    default: [
+      ["prefix-cache-scorer", 2],
+      ["queue-scorer", 1],
+      ["kv-cache-scorer", 1],
+      "max-score-picker",
+    ],
+  },
+};
+
+if (!isMainThread) parentPort?.postMessage(run(workerData as ThreadBench));
+
+function run({ sharing, runMs, pauseUs, threads, ready }: ThreadBench): ThreadFigures {
+  const { core } = poolWith({
+    ...PREFIX_PLUGINS,
+    endpoints: [],
+    meter: noMeter,
+    log: noLog,
+    sharing: { ...sharing, tell: () => undefined },
+  });
+  const rng = new SeededRng(3, sharing.thread);
+  const bytes = Array.from({ length: 64 }, (_, at) => {
+    const group = new SeededRng(at % 8);
+    return Uint8Array.from({ length: PROMPT_BLOCKS * BLOCK_BYTES }, () => group.below(256));
+  });
+  const ordinary = requestWith();
+  const options = { hasher: plainBlockHasher, model: "m", cacheSalt: undefined };
+  const decide = (): void => {
+    const own = bytes[rng.below(bytes.length)] as Uint8Array;
+    // The second half is one of 4096 tails.
+    new DataView(own.buffer).setInt32(own.length / 2, rng.below(4096));
+    const request = { ...ordinary, prompt: new BytesPrompt(own, options) };
+    core.end(decided(core, request).decision, "completed", completed, 0);
+    const untilMs = performance.now() + pauseUs / 1000;
+    while (performance.now() < untilMs);
+  };
+  const waits: number[] = [];
+  const { lock } = core.pool.part;
+  for (let warm = 0; warm < 3000; warm++) decide();
+  const enter = lock.enter.bind(lock);
+  let entries = 0;
+  lock.enter = () => {
+    if (entries++ % 16 !== 0) return enter();
+    const startMs = performance.now();
+    enter();
+    waits.push(1000 * (performance.now() - startMs));
+  };
+  const contendedBefore = lock instanceof SharedLock ? lock.contendedCount : 0;
+  Atomics.add(ready, 0, 1);
+  while (Atomics.load(ready, 0) < threads);
+  const startMs = performance.now();
+  const before = process.threadCpuUsage();
+  let decisions = 0;
+  for (; performance.now() - startMs < runMs; decisions++) decide();
+  const ms = performance.now() - startMs;
+  const { user, system } = process.threadCpuUsage(before);
+  return {
+    decisions,
+    ms,
+    cpuUs: user + system - pauseUs * decisions,
+    contended: (lock instanceof SharedLock ? lock.contendedCount : 0) - contendedBefore,
+    waitsUs: Float64Array.from(waits),
+  };
+}
