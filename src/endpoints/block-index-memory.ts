@@ -90,6 +90,7 @@ const RECORDS = 3;
 const SETS = 4;
 const RETIRED = 5;
 const VICTIM = 6;
+const CHANGING = 7;
 
 /** The parts of an index in one buffer, seen by one thread. */
 export class BlockIndexMemory {
@@ -143,15 +144,32 @@ export class BlockIndexMemory {
     };
   }
 
+  /** Marks the memory until `endChange`: who finds the mark knows that a thread died in between. */
+  beginChange(): void {
+    this.mend();
+    this.#header[CHANGING] = 1;
+  }
+
+  endChange(): void {
+    this.#header[CHANGING] = 0;
+  }
+
+  /** Forgets everything if a thread died while it changed something. */
+  mend(): void {
+    if (this.#header[CHANGING] !== 0) this.clear();
+  }
+
   clear(): void {
     this.tree.clear();
     this.records.clear();
     this.blockCounts.fill(0);
     this.victim = 0;
+    this.endChange();
   }
 
   /** Takes over all that a smaller memory holds, and retires it. */
   follow(smaller: BlockIndexMemory): void {
+    smaller.mend();
     this.tree.follow(smaller.tree);
     this.records.follow(smaller.records);
     this.blockCounts.set(smaller.blockCounts);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { chainOf } from "../../test/fixtures/chain-of.ts";
 import {
+  BlockIndexMemory,
   type IndexShape,
   indexBuffer,
   indexShape,
@@ -271,4 +272,17 @@ test("radix-block-index: what does not fit at all is recorded as far as it does"
   index.purge(0);
   index.purge(1);
   assert.deepEqual(index.occupancy, { blocks: 0, runs: 0, records: 0, sets: 0 });
+});
+
+test("radix-block-index: what a thread left half-changed is forgotten by whoever comes next", () => {
+  for (const use of ["match", "record"] as const) {
+    const index = new RadixBlockIndex(8);
+    record(index, [1, 2, 3]);
+    new BlockIndexMemory(index.buffer).beginChange();
+    if (use === "record") record(index, [7]);
+    assert.deepEqual(matched(index, [1, 2, 3]), [0]);
+    assert.deepEqual(matched(index, [7]), [use === "record" ? 1 : 0]);
+    record(index, [1, 2]);
+    assert.deepEqual(matched(index, [1, 2]), [2]);
+  }
 });

@@ -103,6 +103,7 @@ export class RadixBlockIndex implements BlockIndex {
   match(hashes: Uint32Array, blocks: number, matchedBySlot: Int32Array): void {
     matchedBySlot.fill(0);
     if (this.#memory.isRetired) return;
+    this.#memory.mend();
     this.#walk(hashes, blocks);
     this.#tree.beginCredit();
     // From the leaf up, because a holder of a run holds all runs before it: each slot is written once.
@@ -116,6 +117,25 @@ export class RadixBlockIndex implements BlockIndex {
     invariant(slot >= 0, "a slot is not negative");
     const most = Math.min(blocks, this.#memory.shape.blocksPerSlot);
     if (most === 0 || !this.#reach(slot)) return;
+    this.#memory.beginChange();
+    this.#put(hashes, most, slot);
+    this.#memory.endChange();
+  }
+
+  purge(slot: number): void {
+    if (slot >= this.#memory.shape.slots) return;
+    this.#memory.beginChange();
+    for (;;) {
+      const record = this.#records.oldest(slot);
+      if (record === 0) break;
+      this.#drop(record);
+    }
+    this.#records.removeAnchor(slot);
+    this.#memory.endChange();
+  }
+
+  /** Makes the slot hold the first `most` blocks, or as many of them as there is room for. */
+  #put(hashes: Uint32Array, most: number, slot: number): void {
     this.#makeRecordRoom(most);
     this.#walk(hashes, most);
     const wanted = this.#cutLastRun() ? most : this.#pathEnd();
@@ -145,16 +165,6 @@ export class RadixBlockIndex implements BlockIndex {
       place = this.#hold(slot, run, place);
       end += this.#tree.length(run);
     }
-  }
-
-  purge(slot: number): void {
-    if (slot >= this.#memory.shape.slots) return;
-    for (;;) {
-      const record = this.#records.oldest(slot);
-      if (record === 0) break;
-      this.#drop(record);
-    }
-    this.#records.removeAnchor(slot);
   }
 
   #use(memory: BlockIndexMemory): void {
