@@ -5,8 +5,8 @@ import { noMeter } from "../../src/core/meter.ts";
 import { SeededRng } from "../../src/core/rng.ts";
 import type { PoolSharing } from "../../src/director/pool-sharing.ts";
 import { SharedLock } from "../../src/endpoints/shared-lock.ts";
-import { plainBlockHasher } from "../../src/request/block-hasher.ts";
 import { BytesPrompt } from "../../src/request/prompt.ts";
+import { blockHasher } from "../fixtures/block-hasher.ts";
 import { completed, decided, type PoolTraits, poolWith } from "../fixtures/pool-core.ts";
 import { requestWith } from "../fixtures/request-with.ts";
 
@@ -77,7 +77,7 @@ function run({ sharing, runMs, pauseUs, threads, ready }: ThreadBench): ThreadFi
     return Uint8Array.from({ length: PROMPT_BLOCKS * BLOCK_BYTES }, () => group.below(256));
   });
   const ordinary = requestWith();
-  const options = { hasher: plainBlockHasher, model: "m", cacheSalt: undefined };
+  const options = { hasher: blockHasher, model: "m", cacheSalt: undefined };
   const decide = (): void => {
     const own = bytes[rng.below(bytes.length)] as Uint8Array;
     // The second half is one of 4096 tails.
