@@ -37,6 +37,11 @@ export function chainBlocks(
   }
 }
 
+/** XXH64 of the bytes, little-endian at `hash`. */
+export function digest(at: usize, length: u32, hash: usize): void {
+  store<u64>(hash, xxh64(at, length));
+}
+
 function xxh64(at: usize, length: u32): u64 {
   const end = at + length;
   const stripes = length / STRIPE_BYTES;

@@ -1,4 +1,4 @@
-export { chainBlocks } from "./block-chain";
+export { chainBlocks, digest } from "./block-chain";
 export { factsAt, scanBody } from "./scan-body";
 
 /** First address that the module itself does not use. */

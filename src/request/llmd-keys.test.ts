@@ -146,7 +146,7 @@ for (const [text, want] of [
 ] as const) {
   test(`xxh64: of ${JSON.stringify(text)}`, () => {
     const bytes = new TextEncoder().encode(text);
-    assert.equal(wide(new Xxh64().digest(bytes, bytes.length)), want);
+    assert.equal(wide(new Xxh64().digest(bytes)), want);
   });
 }
 
@@ -154,7 +154,7 @@ test("xxh64: bytes of any length hash as BigInt says", () => {
   const xxh = new Xxh64();
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      assert.equal(wide(xxh.digest(bytes, bytes.length)), xxhOf(bytes));
+      assert.equal(wide(xxh.digest(bytes)), xxhOf(bytes));
     }),
   );
 });

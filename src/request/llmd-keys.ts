@@ -1,6 +1,6 @@
 import type { BlockKeys } from "./block-hasher.ts";
 import { Fnv64 } from "./fnv64.ts";
-import { wordAt, Xxh64 } from "./xxh64.ts";
+import { Xxh64 } from "./xxh64.ts";
 
 /** Algorithms of llm-d's block keys (llm-d-kv-cache, `tokenProcessorConfig.hashAlgorithm`). */
 export const LLMD_HASH_ALGORITHMS = ["cbor-fnv", "xxh64"] as const;
@@ -102,9 +102,7 @@ function cborWord(fnv: Fnv64, word: number): void {
 /** key = XXH64(parent and tokens, little-endian); a model's chain begins with a block of its name. */
 function xxh64Keys(hashSeed: string): BlockKeys {
   const xxh = new Xxh64();
-  const seedBytes = encoder.encode(hashSeed);
-  const start = xxh.digest(seedBytes, seedBytes.length);
-  let scratch = new Uint8Array(8 + 4 * 16);
+  const start = xxh.digest(encoder.encode(hashSeed));
   return {
     kind: "llm-d",
     seed(model) {
@@ -115,23 +113,20 @@ function xxh64Keys(hashSeed: string): BlockKeys {
       view.setUint32(4, start.hi, true);
       view.setUint32(8, name.length, true);
       bytes.set(name, 16);
-      return xxh.digest(bytes, bytes.length);
+      return xxh.digest(bytes);
     },
     hasher: {
       hash(bytes, from, end, blockBytes, seed, out) {
         const blocks = Math.min(Math.floor((end - from) / blockBytes), out.length >>> 1);
-        const length = 8 + blockBytes;
-        if (scratch.length < length) scratch = new Uint8Array(length);
-        const view = new DataView(scratch.buffer);
+        const keyed = new Uint8Array(8 + blockBytes);
+        const view = new DataView(keyed.buffer);
         let parent = seed;
         for (let block = 0; block < blocks; block++) {
           const at = from + block * blockBytes;
           view.setUint32(0, parent.lo, true);
           view.setUint32(4, parent.hi, true);
-          for (let byte = 0; byte < blockBytes; byte++) {
-            scratch[8 + byte] = bytes[at + byte] as number;
-          }
-          parent = xxh.digest(scratch, length);
+          keyed.set(bytes.subarray(at, at + blockBytes), 8);
+          parent = xxh.digest(keyed);
           out[2 * block] = parent.lo;
           out[2 * block + 1] = parent.hi;
         }
@@ -139,4 +134,13 @@ function xxh64Keys(hashSeed: string): BlockKeys {
       },
     },
   };
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  const word =
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24);
+  return word >>> 0;
 }

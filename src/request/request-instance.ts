@@ -11,6 +11,7 @@ export interface RequestExports {
     seedHi: number,
     hashes: number,
   ): void;
+  digest(at: number, length: number, hash: number): void;
   scanBody(body: number, length: number, kind: number, prompt: number): number;
   factsAt(): number;
   /** First address that the module itself does not use. */
