@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadRouterConfig } from "../config/load-router-config.ts";
 import type { RouterConfig } from "../config/router-config.ts";
-import { ConfigError } from "../core/config-error.ts";
 import { kvEventAccess } from "./kv-event-access.ts";
 import { builtinRegistry } from "./plugin-registry.ts";
 
@@ -76,16 +75,9 @@ for (const { name, plugin = "", flags = {}, want } of [
 }
 
 test("kv-event-access: a port that is none is a fault at its place", () => {
-  const config = configWith(withEvents("{ podDiscoveryConfig: { socketPort: 0 } }"));
   assert.throws(
-    () => kvEventAccess(config, {}),
-    (error: unknown) => {
-      assert.ok(error instanceof ConfigError);
-      const [fault] = error.faults;
-      assert.match(fault?.path ?? "", /kvEventsConfig\.podDiscoveryConfig\.socketPort$/);
-      assert.equal(fault?.position?.file, "picker.yaml");
-      return true;
-    },
+    () => configWith(withEvents("{ podDiscoveryConfig: { socketPort: 0 } }")),
+    /picker\.yaml:9:\d+: .*kvEventsConfig\.podDiscoveryConfig\.socketPort: /,
   );
 });
 

@@ -16,7 +16,7 @@ import type { InferenceRequest } from "../../request/inference-request.ts";
 import { LLMD_HASH_ALGORITHMS, llmdKeys } from "../../request/llmd-keys.ts";
 
 const tokens = z.int().positive();
-const port = z.int().min(0).max(65_535);
+const port = z.int().min(1).max(65_535);
 
 const tokenProcessorConfig = z.strictObject({
   /** Tokens in one block of the match; engines' own block sizes are read from their events. */
@@ -28,26 +28,27 @@ const tokenProcessorConfig = z.strictObject({
   hashAlgorithm: z.enum(LLMD_HASH_ALGORITHMS).optional(),
 });
 
-/** Where events come from; the program that subscribes to them reads it. */
+/** Where engines' events are, in llm-d's words; the program that subscribes to them reads it. */
 const kvEventsConfig = z.strictObject({
   zmqEndpoint: z.string().optional(),
-  topicFilter: z.string().optional(),
+  topicFilter: z.string().max(1024).default(""),
   concurrency: z.int().positive().optional(),
   engineType: z.enum(["vllm", "sglang"]).optional(),
-  discoverPods: z.boolean().optional(),
+  discoverPods: z.boolean().default(true),
   podDiscoveryConfig: z
     .strictObject({
       podLabelSelector: z.string().optional(),
       podNamespace: z.string().optional(),
-      socketPort: port.optional(),
-      replaySocketPort: port.optional(),
+      // llm-d's default.
+      socketPort: port.default(5557),
+      replaySocketPort: port.or(z.literal(0)).default(0),
     })
-    .optional(),
+    .prefault({}),
 });
 
 const members = {
   tokenProcessorConfig: tokenProcessorConfig.optional(),
-  kvEventsConfig: kvEventsConfig.optional(),
+  kvEventsConfig: kvEventsConfig.prefault({}),
   /** Whether a decision counts as held before the engine reports it. */
   speculativeIndexing: z.boolean().default(true),
   speculativeTTL: z
@@ -112,13 +113,31 @@ export const precisePrefixCacheScorer: PluginDefinition = definePlugin({
   }),
 });
 
+/** Where a plugin's parameters say that engines publish their events. */
+export interface AskedKvEvents {
+  /** Where engines would connect to. */
+  readonly zmqEndpoint?: string | undefined;
+  readonly topicFilter: string;
+  readonly discoverPods: boolean;
+  readonly podDiscoveryConfig: { readonly socketPort: number; readonly replaySocketPort: number };
+}
+
+/** Where a plugin of one of these types reads events; undefined for another type. */
+export function askedKvEvents(type: string, parameters: unknown): AskedKvEvents | undefined {
+  return paramsFor(type, parameters)?.kvEventsConfig;
+}
+
 /** Keys of llm-d where the parameters of one of these types ask for them. */
 export function askedKeys(type: string, parameters: unknown): BlockKeys | undefined {
-  const isScorer = type === precisePrefixCacheScorer.type;
-  if (!isScorer && type !== precisePrefixCacheProducer.type) return undefined;
-  const config = processorOf(isScorer ? decodeScorer(parameters) : decodeProducer(parameters));
+  const params = paramsFor(type, parameters);
+  const config = params && processorOf(params);
   if (config?.hashSeed === undefined && config?.hashAlgorithm === undefined) return undefined;
   return llmdKeys(config.hashAlgorithm ?? "cbor-fnv", config.hashSeed ?? "");
+}
+
+function paramsFor(type: string, parameters: unknown): Params | undefined {
+  if (type === precisePrefixCacheScorer.type) return decodeScorer(parameters);
+  return type === precisePrefixCacheProducer.type ? decodeProducer(parameters) : undefined;
 }
 
 function processorOf(params: Params): z.infer<typeof tokenProcessorConfig> | undefined {
