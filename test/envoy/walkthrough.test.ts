@@ -13,8 +13,9 @@ const ROOT = join(import.meta.dirname, "../..");
 /** Ports of the walk-through: what it starts, with Envoy's admin and the picker's own. */
 const PORTS = [8000, 8001, 8081, 9002, 9003, 9090, 19_000];
 
+const [, section = ""] = readFileSync(join(ROOT, "README.md"), "utf8").split("\n## Behind Envoy\n");
 const [setup = "", commands = ""] = Array.from(
-  readFileSync(join(ROOT, "docs/epp.md"), "utf8").matchAll(/^```sh\n(.*?)^```$/gms),
+  section.matchAll(/^```sh\n(.*?)^```$/gms),
   ([, text]) => text ?? "",
 );
 
@@ -28,7 +29,7 @@ async function isFree(port: number): Promise<boolean> {
   return isFree;
 }
 
-test("envoy: the walk-through of docs/epp.md does what it says", {
+test("envoy: the walk-through of the README does what it says", {
   timeout: 120_000,
 }, async (context) => {
   if (ENVOY_MISSING !== false) {
