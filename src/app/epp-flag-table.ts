@@ -1,11 +1,11 @@
-import { POOL_GROUPS } from "../discovery/inference-pool.ts";
-import { cipherSuitesFault } from "./cipher-suites.ts";
 import {
+  cipherSuites,
   type FlagAnswer,
   type FlagSpec,
   idle,
   idleIfOn,
   LOG_FLAGS,
+  poolGroup,
   refused,
   refusedIfOn,
   tlsVersion,
@@ -44,7 +44,7 @@ export const EPP_FLAGS: readonly FlagSpec[] = [
   {
     name: "pool-group",
     kind: "text",
-    help: "API group of the pool; the newer one that is served unless given",
+    help: "API group of the pool that is tried first; the newer one unless given",
     answer: poolGroup,
   },
   {
@@ -208,17 +208,6 @@ export const EPP_FLAGS: readonly FlagSpec[] = [
   },
   ...LOG_FLAGS,
 ];
-
-function cipherSuites(value: string): FlagAnswer | undefined {
-  const why = cipherSuitesFault(value);
-  return why === undefined ? undefined : { kind: "refused", why };
-}
-
-function poolGroup(value: string): FlagAnswer | undefined {
-  return POOL_GROUPS.some((group) => group === value)
-    ? undefined
-    : { kind: "refused", why: `must be ${POOL_GROUPS.join(" or ")}` };
-}
 
 function scheme(value: string): FlagAnswer | undefined {
   return /^https?$/.test(value) ? undefined : { kind: "refused", why: "must be http or https" };

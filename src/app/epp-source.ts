@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { ConfigError, type ConfigFault } from "../core/config-error.ts";
 import type { PodSource } from "../discovery/follow-pool.ts";
-import { POOL_GROUPS, PORTS_MAX } from "../discovery/inference-pool.ts";
+import { POOL_GROUPS, PORTS_MAX, type PoolRef } from "../discovery/inference-pool.ts";
 import { loadKubeApi } from "../discovery/kube-config.ts";
 import { OBJECT_NAME } from "../discovery/kube-object.ts";
 import type { ElectionOptions } from "../discovery/leader-election.ts";
@@ -80,6 +80,12 @@ export async function clusterParts({
 
 /** Reads `namespace/name` of an InferencePool; throws ConfigError. */
 export function poolSource(text: string): Extract<EppSource, { kind: "cluster" }> {
+  const pods: PodSource = { kind: "pool", pool: poolRef(text) };
+  return { kind: "cluster", pods, lease: undefined };
+}
+
+/** Reads `namespace/name` of an InferencePool; throws ConfigError. */
+export function poolRef(text: string): PoolRef {
   const [namespace = "", name = "", ...more] = text.split("/");
   const faults: ConfigFault[] = [];
   if (more.length > 0 || name === "") {
@@ -88,7 +94,7 @@ export function poolSource(text: string): Extract<EppSource, { kind: "cluster" }
   checkName("--inference-pool", namespace, faults);
   checkName("--inference-pool", name, faults);
   throwAny(faults);
-  return { kind: "cluster", pods: { kind: "pool", pool: { namespace, name } }, lease: undefined };
+  return { namespace, name };
 }
 
 function checkName(path: string, name: string, faults: ConfigFault[]): void {

@@ -1,3 +1,5 @@
+import { POOL_GROUPS } from "../discovery/inference-pool.ts";
+import { cipherSuitesFault } from "./cipher-suites.ts";
 import { isOn } from "./flag-values.ts";
 
 /** What becomes of a flag that is not simply used. */
@@ -45,6 +47,19 @@ export function tlsVersion(value: string): FlagAnswer | undefined {
   return value === "" || /^VersionTLS1[23]$/.test(value)
     ? undefined
     : { kind: "refused", why: "must be VersionTLS12 or VersionTLS13; older ones are not spoken" };
+}
+
+/** Suites of TLS 1.2 by their names in Go. */
+export function cipherSuites(value: string): FlagAnswer | undefined {
+  const why = cipherSuitesFault(value);
+  return why === undefined ? undefined : { kind: "refused", why };
+}
+
+/** API group of an InferencePool. */
+export function poolGroup(value: string): FlagAnswer | undefined {
+  return POOL_GROUPS.some((group) => group === value)
+    ? undefined
+    : { kind: "refused", why: `must be ${POOL_GROUPS.join(" or ")}` };
 }
 
 const LOG_LINES = "the log is JSON lines at level info";

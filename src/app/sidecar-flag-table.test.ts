@@ -68,6 +68,11 @@ const FAULTS: readonly (readonly [word: string, message: RegExp])[] = [
   ["--enable-p2p-pull", /not fetched from peers/],
   ["--moriio-write-mode", /MoRI-IO/],
   ["--tls-min-version=VersionTLS11", /VersionTLS12/],
+  [
+    "--tls-cipher-suites=TLS_RSA_WITH_RC4_128_SHA",
+    /RC4_128_SHA is not offered; known are TLS_ECDHE/,
+  ],
+  ["--pool-group=example.com", /must be inference\.networking\.k8s\.io or/],
 ];
 for (const [word, message] of FAULTS) {
   test(`sidecar-flags: ${word} is refused`, () => {

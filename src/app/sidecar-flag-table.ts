@@ -1,10 +1,12 @@
 import { durationMs } from "../core/duration.ts";
 import {
+  cipherSuites,
   type FlagAnswer,
   type FlagSpec,
   idle,
   idleIfOn,
   LOG_FLAGS,
+  poolGroup,
   refused,
   refusedIfOn,
   tlsVersion,
@@ -54,24 +56,36 @@ export const SIDECAR_FLAGS: readonly FlagSpec[] = [
     help: "of SGLang's prefill engines ($SGLANG_BOOTSTRAP_PORT, 8998)",
   },
   { name: "allow-prefill", kind: "list", help: "HOST[:PORT] of allowed prefill targets" },
-  { name: "endpoints", kind: "text", help: "file of the pool's endpoints, for the same purpose" },
+  {
+    name: "endpoints",
+    kind: "text",
+    help: "file of the pool's endpoints, followed: those for prefill are allowed",
+  },
   {
     name: "enable-ssrf-protection",
     kind: "switch",
     help: "refuse prefill targets that are not allowed (true)",
   },
-  { name: "inference-pool", kind: "text", help: "NAMESPACE/NAME of the pool ($INFERENCE_POOL)" },
+  {
+    name: "inference-pool",
+    kind: "text",
+    help: "NAMESPACE/NAME of the InferencePool whose pods are allowed ($INFERENCE_POOL)",
+  },
   {
     name: "inference-pool-namespace",
     kind: "text",
-    help: "its namespace ($INFERENCE_POOL_NAMESPACE)",
+    help: "older form: its namespace ($INFERENCE_POOL_NAMESPACE, default)",
   },
-  { name: "inference-pool-name", kind: "text", help: "its name ($INFERENCE_POOL_NAME)" },
+  {
+    name: "inference-pool-name",
+    kind: "text",
+    help: "older form: its name ($INFERENCE_POOL_NAME)",
+  },
   {
     name: "pool-group",
     kind: "text",
-    help: "API group of the pool",
-    answer: idle("no pool object is read"),
+    help: "API group of the pool that is tried first; the newer one unless given",
+    answer: poolGroup,
   },
   {
     name: "enable-prefiller-sampling",
@@ -119,10 +133,8 @@ export const SIDECAR_FLAGS: readonly FlagSpec[] = [
   {
     name: "tls-cipher-suites",
     kind: "list",
-    help: "cipher suites of TLS 1.2",
-    answer: refused(
-      "Node's own list is used; --tls-min-version=VersionTLS13 leaves none to choose",
-    ),
+    help: "cipher suites of TLS 1.2, as Go names them; Node's own list unless given",
+    answer: cipherSuites,
   },
   {
     name: "enable-tls",

@@ -1,18 +1,16 @@
 import { ConfigError } from "../core/config-error.ts";
 import { durationMs } from "../core/duration.ts";
 import type { Log } from "../core/log.ts";
-import { parseEndpointsFile } from "../discovery/endpoints-file.ts";
 import type { LegsSettings } from "../dispatch/legs/legs-settings.ts";
 import type { UpstreamTls } from "../dispatch/upstream.ts";
-import { ROLE_LABEL } from "../endpoints/endpoint-table.ts";
 import { scaledClock } from "../engine-server/scaled-clock.ts";
-import { PREFILL_ROLES } from "../plugins/filter/role.ts";
-import { AllowList } from "../sidecar/allow-list.ts";
-import { type Sidecar, startSidecar } from "../sidecar/start-sidecar.ts";
+import { type Sidecar, type SidecarOptions, startSidecar } from "../sidecar/start-sidecar.ts";
 import { SidecarTelemetry } from "../telemetry/sidecar-telemetry.ts";
+import { ciphersOf } from "./cipher-suites.ts";
 import { isOn } from "./flag-values.ts";
 import { LEGS_CHOICES, legsSettings } from "./legs-options.ts";
 import { type MetricsServer, startMetricsServer } from "./metrics-server.ts";
+import { openPrefillTargets } from "./prefill-targets.ts";
 import { followIdentity, readIdentity, type ServerIdentity } from "./server-identity.ts";
 import { isStageOn } from "./sidecar-flag-table.ts";
 
@@ -22,6 +20,8 @@ export interface SidecarSettings {
   readonly given: ReadonlyMap<string, string>;
   /** Text of `--endpoints`, in llm-d's `file-discovery` format. */
   readonly endpointsFile: { readonly text: string; readonly file: string } | undefined;
+  /** Ends the wait for a pool that is not known yet. */
+  readonly stop: AbortSignal;
   readonly log: Log;
 }
 
@@ -42,36 +42,40 @@ const DEFAULT_ENGINE_PORT = 8200;
 const PORT_MAX = 65_535;
 const DRAIN_TIMEOUT_MS = 30_000;
 
-/** Starts the sidecar; rejects, with nothing left running, for flags that do not fit or a port that cannot be had. */
-export async function startSidecarProgram(settings: SidecarSettings): Promise<RunningSidecar> {
+/**
+ * Starts the sidecar once it is known whom it may ask; rejects, with nothing left running, for flags that do
+ * not fit or a port that cannot be had. Undefined when it was stopped before.
+ */
+export async function startSidecarProgram(
+  settings: SidecarSettings,
+): Promise<RunningSidecar | undefined> {
   const { given, log } = settings;
-  const isPrefillAllowed = allowance(settings);
-  const host = given.get("host") ?? "";
-  const { port, enginePort, rankCount } = portsOf(given);
+  const ports = portsOf(given);
   const folder = given.get("cert-path") || undefined;
   const isSecure = isOn(given.get("secure-serving"), true);
   const identity = isSecure ? await readIdentity(folder, log) : undefined;
-  const isV13 = given.get("tls-min-version") === "VersionTLS13";
   const telemetry = new SidecarTelemetry();
-  const metrics = await metricsServer(given, telemetry);
+  const targets = await openPrefillTargets({ ...settings, meter: telemetry.meter });
+  let metrics: MetricsServer | undefined;
+  const close = async (): Promise<void> => {
+    await Promise.all([targets.close(), metrics?.close()]);
+  };
   let sidecar: Sidecar;
   try {
+    metrics = await metricsServer(given, telemetry);
+    await targets.known(settings.stop);
+    if (settings.stop.aborted) {
+      await close();
+      return undefined;
+    }
     sidecar = await startSidecar({
-      host,
-      port,
-      engine: { host: "localhost", port: enginePort, tls: tlsOf(given, "decoder") },
-      rankCount,
-      legs: legsOf(given),
-      isSampling: isOn(given.get("enable-prefiller-sampling"), false),
-      isPrefillAllowed,
-      tls: identity && { ...identity, minVersion: isV13 ? "TLSv1.3" : "TLSv1.2" },
-      clock: scaledClock(1),
-      timeScale: 1,
+      ...optionsOf(given, { ports, identity }),
+      isPrefillAllowed: targets.isAllowed,
       log,
       observer: telemetry,
     });
   } catch (error) {
-    await metrics?.close();
+    await close();
     throw error;
   }
   const following =
@@ -88,8 +92,31 @@ export async function startSidecarProgram(settings: SidecarSettings): Promise<Ru
       const late = setTimeout(() => void sidecar.close(), drainMs);
       await sidecar.drain();
       clearTimeout(late);
-      await metrics?.close();
+      await close();
     },
+  };
+}
+
+function optionsOf(
+  given: ReadonlyMap<string, string>,
+  { ports, identity }: { ports: Ports; identity: ServerIdentity | undefined },
+): Omit<SidecarOptions, "isPrefillAllowed" | "log" | "observer"> {
+  const { port, enginePort, rankCount } = ports;
+  const isV13 = given.get("tls-min-version") === "VersionTLS13";
+  return {
+    host: given.get("host") ?? "",
+    port,
+    engine: { host: "localhost", port: enginePort, tls: tlsOf(given, "decoder") },
+    rankCount,
+    legs: legsOf(given),
+    isSampling: isOn(given.get("enable-prefiller-sampling"), false),
+    tls: identity && {
+      ...identity,
+      minVersion: isV13 ? "TLSv1.3" : "TLSv1.2",
+      ciphers: ciphersOf(given.get("tls-cipher-suites") ?? ""),
+    },
+    clock: scaledClock(1),
+    timeScale: 1,
   };
 }
 
@@ -142,54 +169,4 @@ function tlsOf(
   if (!isStageOn(given, stage, { list: "enable-tls", older: "use-tls" })) return undefined;
   const skip = { list: "tls-insecure-skip-verify", older: "tls-insecure-skip-verify" };
   return { isVerifying: !isStageOn(given, stage, skip) };
-}
-
-/**
- * Which prefill targets may be asked. A sidecar that could allow none does not start: each split request
- * would be refused, one by one, by a host that looks well.
- */
-function allowance({
-  given,
-  endpointsFile,
-  log,
-}: SidecarSettings): ((hostPort: string) => boolean) | undefined {
-  const pool = given.get("inference-pool") || given.get("inference-pool-name");
-  if (!isOn(given.get("enable-ssrf-protection"), true)) {
-    const message = "any host that a request's x-prefiller-host-port names is asked";
-    log.warn("ssrf-protection-off", { message });
-    return undefined;
-  }
-  const entries = (given.get("allow-prefill") ?? "").split(",").map((entry) => entry.trim());
-  const listed = endpointsFile === undefined ? [] : prefillAddresses(endpointsFile);
-  const all = [...entries.filter((entry) => entry !== ""), ...listed];
-  const list = new AllowList(all);
-  if (list.faults.length > 0) {
-    throw new ConfigError(
-      list.faults.map(({ entry, message }) => ({
-        path: "--allow-prefill",
-        message: `${JSON.stringify(entry.slice(0, 100))} ${message}`,
-      })),
-    );
-  }
-  if (all.length === 0) {
-    const ways =
-      "name the prefill targets with --allow-prefill or in a file with --endpoints, or switch it off " +
-      "with --enable-ssrf-protection=false";
-    throw new ConfigError([
-      pool === undefined
-        ? { path: "", message: `SSRF protection is on and allows no prefill target: ${ways}` }
-        : { path: "--inference-pool", message: `pods of a pool cannot be watched here: ${ways}` },
-    ]);
-  }
-  if (pool !== undefined) {
-    const message = "--inference-pool: pods are not watched; what is listed is allowed";
-    log.info("flag-without-effect", { message });
-  }
-  return (hostPort) => list.isAllowed(hostPort);
-}
-
-function prefillAddresses(source: { text: string; file: string }): readonly string[] {
-  return parseEndpointsFile(source)
-    .filter(({ labels }) => PREFILL_ROLES.includes(labels[ROLE_LABEL] ?? ""))
-    .map(({ address }) => address);
 }

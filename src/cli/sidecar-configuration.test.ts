@@ -13,7 +13,7 @@ vllm-port: 8001
 secure-proxy: false
 enable-tls: [prefiller, decoder]
 prefill-retry-backoff: 50ms
-pool-group: x
+max-idle-conns-per-host: 9
 `);
   assert.deepEqual(
     [...given],
@@ -22,10 +22,12 @@ pool-group: x
       ["secure-serving", "false"],
       ["enable-tls", "prefiller,decoder"],
       ["prefill-retry-backoff", "50ms"],
-      ["pool-group", "x"],
+      ["max-idle-conns-per-host", "9"],
     ],
   );
-  assert.deepEqual(notes, ["pool-group: no pool object is read"]);
+  assert.deepEqual(notes, [
+    "max-idle-conns-per-host: idle connections are closed after 4s, however many there are",
+  ]);
 });
 
 test("sidecar-configuration: an empty text gives nothing", () => {

@@ -14,6 +14,7 @@ Flags are those of llm-d's sidecar, of all its releases. The command line wins o
 --configuration-file, they over the environment.
 
 Example:
+  switchyard sidecar --port 8000 --model-server-port 8200 --inference-pool default/llama
   switchyard sidecar --port 8000 --model-server-port 8200 --kv-connector nixlv2 \\
     --allow-prefill 10.0.0.0/8:8000 --secure-serving=false --metrics-port 9095`;
 
@@ -39,21 +40,27 @@ async function runSidecar(words: readonly string[]): Promise<void> {
     log.info("flag-without-effect", { message });
   }
   const endpoints = given.get("endpoints");
-  const stopped = untilStopped();
+  const stop = new AbortController();
+  const code = untilStopped().finally(() => stop.abort());
   const sidecar = await startSidecarProgram({
     given,
     endpointsFile:
       endpoints === undefined
         ? undefined
         : { text: readInput(endpoints).toString("utf8"), file: endpoints },
+    stop: stop.signal,
     log,
   }).catch(explainTakenPort);
+  if (sidecar === undefined) {
+    process.exitCode = await code;
+    return;
+  }
   const security = sidecar.certificate === undefined ? "plaintext" : `TLS, ${sidecar.certificate}`;
   const ports = sidecar.ports.map((port) => `port ${port}`).join(", ");
   const metrics =
     sidecar.metricsPort === undefined ? "" : `, metrics on port ${sidecar.metricsPort}`;
   console.log(`sidecar on ${ports} (${security})${metrics}`);
-  process.exitCode = await stopped;
+  process.exitCode = await code;
   await sidecar.drain();
 }
 

@@ -5,6 +5,7 @@ import { apiOf, keepingPorts } from "../../test/fixtures/kube-client.ts";
 import { oldPool, PATHS, pod, pool } from "../../test/fixtures/kube-objects.ts";
 import { KubeServer } from "../../test/fixtures/kube-server.ts";
 import { type FollowedPool, followPool, type PodSource } from "./follow-pool.ts";
+import type { PodsTaken } from "./pod.ts";
 
 const POOL = { kind: "pool", pool: { namespace: "ns", name: "p" } } as const;
 
@@ -17,13 +18,14 @@ interface Following extends AsyncDisposable {
   now(): string;
 }
 
-function follow(server: KubeServer, source: PodSource = POOL): Following {
+function follow(server: KubeServer, source: PodSource = POOL, takes?: PodsTaken): Following {
   const { lines, log, meter } = keepingPorts();
   const told: string[] = [];
   const known = new Map<string, string>();
   const followed = followPool({
     api: apiOf(server),
     source,
+    ...(takes === undefined ? {} : { takes }),
     changed({ changes }) {
       for (const change of changes) {
         if (change.kind === "added") {
@@ -70,6 +72,17 @@ test("follow-pool: pods come, become ready, unready and go", async () => {
   server.remove(PATHS.pods, "b");
   await eventually(() => following.now() === "");
   assert.ok(following.pool.isSynced());
+});
+
+test("follow-pool: all pods that have an address may be taken, ready or not, but none that has ended", async () => {
+  await using server = await serverWith();
+  server.put(PATHS.pods, pod("a", { ip: "10.0.0.1", isReady: false }));
+  server.put(PATHS.pods, pod("b", { ip: "10.0.0.2", isTerminating: true }));
+  server.put(PATHS.pods, pod("c", { ip: "10.0.0.3", phase: "Failed", isReady: false }));
+  await using following = follow(server, POOL, "addressed");
+  await eventually(() => following.now() === "a=10.0.0.1:80,b=10.0.0.2:80");
+  server.put(PATHS.pods, pod("b", { ip: "10.0.0.2", phase: "Succeeded", isReady: false }));
+  await eventually(() => following.now() === "a=10.0.0.1:80");
 });
 
 test("follow-pool: a pod that was made anew under its name and address is another endpoint", async () => {

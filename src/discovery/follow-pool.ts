@@ -5,7 +5,7 @@ import { type DiscoveredEndpoint, type EndpointDiff, EndpointSet } from "./endpo
 import { type PoolRef, type PoolShape, poolPaths, readPool } from "./inference-pool.ts";
 import type { KubeApi } from "./kube-api.ts";
 import { ListWatch } from "./list-watch.ts";
-import { endpointsOf, type Pod, readPod } from "./pod.ts";
+import { endpointsOf, type Pod, type PodsTaken, readPod } from "./pod.ts";
 
 /** Pods that serve: those of an InferencePool, or those with some labels. */
 export type PodSource =
@@ -16,6 +16,8 @@ export type PodSource =
 export interface FollowPoolOptions {
   readonly api: KubeApi;
   readonly source: PodSource;
+  /** Eligible pods unless given. */
+  readonly takes?: PodsTaken;
   /** Endpoints came, changed or went. */
   changed(diff: EndpointDiff): void;
   readonly log: Log;
@@ -163,7 +165,7 @@ class PoolFollower implements FollowedPool {
   #tell(): void {
     const endpoints: DiscoveredEndpoint[] = [];
     for (const pod of this.#pods?.objects.values() ?? []) {
-      const known = this.#endpoints.get(pod) ?? endpointsOf(pod, this.#ports);
+      const known = this.#endpoints.get(pod) ?? endpointsOf(pod, this.#ports, this.#options.takes);
       this.#endpoints.set(pod, known);
       for (const endpoint of known) endpoints.push(endpoint);
     }

@@ -26,12 +26,11 @@ for (const [name, content] of BAD) {
   test(`inference-pool: ${name} is not read`, () => assert.equal(readPool(content), undefined));
 }
 
-test("inference-pool: a group names one path, none both", () => {
+test("inference-pool: both groups are looked for, the one that is named first", () => {
   const ref = { namespace: "ns", name: "p" };
   const old = "/apis/inference.networking.x-k8s.io/v1alpha2/namespaces/ns/inferencepools";
-  assert.deepEqual(poolPaths({ ...ref, group: "inference.networking.x-k8s.io" }), [old]);
-  assert.deepEqual(poolPaths(ref), [
-    "/apis/inference.networking.k8s.io/v1/namespaces/ns/inferencepools",
-    old,
-  ]);
+  const today = "/apis/inference.networking.k8s.io/v1/namespaces/ns/inferencepools";
+  const group = "inference.networking.x-k8s.io";
+  assert.deepEqual(poolPaths({ ...ref, group }), [old, today]);
+  assert.deepEqual(poolPaths(ref), [today, old]);
 });

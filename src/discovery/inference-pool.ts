@@ -12,7 +12,7 @@ export interface PoolShape {
 export interface PoolRef {
   readonly namespace: string;
   readonly name: string;
-  /** Undefined: the first of POOL_GROUPS that the cluster serves. */
+  /** Tried first; else the first of POOL_GROUPS that the cluster serves. */
   readonly group?: PoolGroup | undefined;
 }
 
@@ -58,10 +58,11 @@ export function readPool(content: unknown): PoolShape | undefined {
   return { selector: selectorOf(spec.selector), ports: [spec.targetPortNumber] };
 }
 
-/** Where the pools of a namespace are, by the groups that may be meant. */
+/** Where the pools of a namespace are, by the groups that may be meant, the named one first. */
 export function poolPaths({ namespace, group }: PoolRef): readonly string[] {
-  const groups = group === undefined ? POOL_GROUPS : [group];
-  return groups.map(
+  const groups = new Set(group === undefined ? POOL_GROUPS : [group, ...POOL_GROUPS]);
+  return Array.from(
+    groups,
     (one) => `/apis/${one}/${VERSIONS[one]}/namespaces/${namespace}/inferencepools`,
   );
 }

@@ -12,11 +12,16 @@ export interface Pod {
   readonly uid: string;
   /** Ready, not about to go, and with an address. */
   readonly isEligible: boolean;
+  /** Has an address, ready or not; the address of a pod whose containers have ended may be another's. */
+  readonly isAddressed: boolean;
   readonly ip: string;
   readonly labels: Labels;
   /** Ports that the pod declares to be in use; undefined for all. */
   readonly activePorts: ReadonlySet<number> | undefined;
 }
+
+/** Which pods are endpoints. */
+export type PodsTaken = "eligible" | "addressed";
 
 /** Annotations that restrict a pod to some of its pool's ports, today's first (llm-d, GAIE). */
 const ACTIVE_PORTS = ["llm-d.ai/active-ports", "inference.networking.k8s.io/active-ports"];
@@ -39,6 +44,7 @@ const schema = z.object({
   }),
   status: z
     .object({
+      phase: z.string().optional(),
       podIP: z.string().optional(),
       conditions: z.array(z.object({ type: z.string(), status: z.string() })).nullish(),
     })
@@ -54,10 +60,13 @@ export function readPod(content: unknown): Pod | undefined {
   const isReady = (status?.conditions ?? []).some(
     (condition) => condition.type === "Ready" && condition.status === "True",
   );
+  const hasEnded = status?.phase === "Succeeded" || status?.phase === "Failed";
+  const isAddressed = isIP(ip) !== 0 && !hasEnded;
   return {
     name: metadata.name,
     uid: metadata.uid,
-    isEligible: isReady && metadata.deletionTimestamp === undefined && isIP(ip) !== 0,
+    isEligible: isReady && metadata.deletionTimestamp === undefined && isAddressed,
+    isAddressed,
     ip,
     labels: checkedLabels(metadata.labels ?? {}),
     activePorts: activePorts(metadata.annotations ?? {}),
@@ -68,8 +77,12 @@ export function readPod(content: unknown): Pod | undefined {
  * The endpoints of a pod, one for each of the ports. With several ports they are named by rank, which is
  * the port's place in the pool and not among the pod's active ones (llm-d).
  */
-export function endpointsOf(pod: Pod, ports: readonly number[]): readonly DiscoveredEndpoint[] {
-  if (!pod.isEligible) return [];
+export function endpointsOf(
+  pod: Pod,
+  ports: readonly number[],
+  takes: PodsTaken = "eligible",
+): readonly DiscoveredEndpoint[] {
+  if (takes === "eligible" ? !pod.isEligible : !pod.isAddressed) return [];
   return ports.flatMap((port, rank) => {
     if (pod.activePorts?.has(port) === false) return [];
     return [

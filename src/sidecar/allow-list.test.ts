@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AllowList } from "./allow-list.ts";
+import { AllowedAddresses, AllowList } from "./allow-list.ts";
 
 const cases: readonly (readonly [entry: string, allowed: string, denied: readonly string[]])[] = [
   ["10.0.0.1", "10.0.0.1:8000", ["10.0.0.2:8000", "10.0.0.10:1"]],
@@ -21,6 +21,24 @@ for (const [entry, allowed, denied] of cases) {
     for (const other of denied) assert.equal(list.isAllowed(other), false, other);
   });
 }
+
+test("allow-list: addresses are allowed while they are there, at their ports, however they are written", () => {
+  const addresses = new AllowedAddresses();
+  assert.equal(addresses.isAllowed("10.0.0.1:8000"), false);
+  addresses.replace(["10.0.0.1:8000", "[fd00::1]:8000", "Gpu-1.pool:08000"]);
+  const allowed = ["10.0.0.1:8000", "10.0.0.1:08000", "[FD00:0::1]:8000", "gpu-1.pool.:8000"];
+  for (const target of allowed) assert.equal(addresses.isAllowed(target), true, target);
+  const denied = [
+    "10.0.0.1:22",
+    "10.0.0.2:8000",
+    "[::ffff:10.0.0.1]:8000",
+    "[fd00::2]:8000",
+    "gpu:8000",
+  ];
+  for (const target of denied) assert.equal(addresses.isAllowed(target), false, target);
+  addresses.replace(["10.0.0.2:8000"]);
+  assert.equal(addresses.isAllowed("10.0.0.1:8000"), false);
+});
 
 test("allow-list: nothing is allowed without an entry", () => {
   assert.equal(new AllowList([]).isAllowed("127.0.0.1:80"), false);

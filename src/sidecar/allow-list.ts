@@ -1,4 +1,4 @@
-import { BlockList, isIP } from "node:net";
+import { BlockList, isIP, SocketAddress } from "node:net";
 
 /** An entry of an allow-list that cannot be understood. */
 export type AllowListFault = { readonly entry: string; readonly message: string };
@@ -38,6 +38,33 @@ export class AllowList {
       (rule) => (rule.port === undefined || rule.port === port) && rule.matches(host, family),
     );
   }
+}
+
+/** Addresses that may be asked at their ports, as they come and go. */
+export class AllowedAddresses {
+  #addresses: ReadonlySet<string> = new Set();
+
+  get size(): number {
+    return this.#addresses.size;
+  }
+
+  /** Allows these `host:port` and no others, IPv6 in brackets. */
+  replace(addresses: Iterable<string>): void {
+    this.#addresses = new Set(Array.from(addresses, canonical));
+  }
+
+  isAllowed(hostPort: string): boolean {
+    return this.#addresses.has(canonical(hostPort));
+  }
+}
+
+/** One spelling of a `host:port`: an IPv6 address and a port have many. */
+function canonical(hostPort: string): string {
+  const at = hostPort.lastIndexOf(":");
+  const host = plainHost(hostPort.slice(0, at));
+  const isV6 = isIP(host) === 6;
+  const address = isV6 ? new SocketAddress({ address: host, family: "ipv6" }).address : host;
+  return `${address} ${Number(hostPort.slice(at + 1))}`;
 }
 
 // `10.0.0.0/8`, `gpu-1.pool:8000`, `[fd00::]/8`, `[fd00::1]:8000`.

@@ -39,7 +39,13 @@ export interface SidecarOptions {
   /** Which `host:port` may be asked for prefill, asked anew for each request; without it every one may. */
   readonly isPrefillAllowed?: ((hostPort: string) => boolean) | undefined;
   /** Plain HTTP without it. */
-  readonly tls?: (SidecarIdentity & { readonly minVersion: "TLSv1.2" | "TLSv1.3" }) | undefined;
+  readonly tls?:
+    | (SidecarIdentity & {
+        readonly minVersion: "TLSv1.2" | "TLSv1.3";
+        /** In OpenSSL's words; its own list without. */
+        readonly ciphers?: string | undefined;
+      })
+    | undefined;
   readonly clock: Clock;
   /** Engine seconds per wall second. */
   readonly timeScale: number;
@@ -97,7 +103,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     ports: servers.map(portOf),
     useTls(identity) {
       for (const server of servers) {
-        if ("setSecureContext" in server) server.setSecureContext(identity);
+        // The version and the suites belong to the context too.
+        if ("setSecureContext" in server) server.setSecureContext({ ...options.tls, ...identity });
       }
     },
     async drain() {

@@ -1,5 +1,7 @@
 import { Counter, Histogram, Registry } from "prom-client";
 import type { PdOutcome } from "../core/exchange-report.ts";
+import type { CounterName, Meter } from "../core/meter.ts";
+import { METRIC_TABLE, type MetricKey } from "./metric-table.ts";
 
 // llm-d's sidecar's, without those above its prefill limit.
 const PREFILL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -11,6 +13,8 @@ export class SidecarTelemetry {
   readonly #fallbacks: Counter;
   readonly #failures: Counter;
   readonly #prefillSeconds: Histogram;
+  /** Counts what happens to the lists of allowed targets, as the router counts it for its endpoints. */
+  readonly meter: Meter;
 
   constructor() {
     const registers = [this.#registry];
@@ -38,6 +42,18 @@ export class SidecarTelemetry {
       buckets: PREFILL_SECONDS,
       registers,
     });
+    const counterOf = (key: MetricKey): Counter => {
+      const { name, help, labels } = METRIC_TABLE[key];
+      return new Counter({ name, help, labelNames: [...labels], registers });
+    };
+    const counters: Partial<Record<CounterName, Counter>> = {
+      "discovery-faults": counterOf("discoveryFaults"),
+      "endpoints-reloads": counterOf("endpointsReloads"),
+    };
+    this.meter = {
+      count: (name, labels, by = 1) => counters[name]?.inc(labels, by),
+      observe: () => undefined,
+    };
   }
 
   passedOn(): void {

@@ -184,22 +184,32 @@ test("sidecar: certificates come from files and are taken up when they change", 
     writeFileSync(join(folder, "tls.key"), key);
   };
   renew();
+  const suite = "--tls-cipher-suites=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
   const args = ["--host=127.0.0.1", `--cert-path=${folder}`, "--allow-prefill=127.0.0.1"];
-  await using sidecar = await startSidecar(args);
+  await using sidecar = await startSidecar([...args, suite]);
   assert.match(sidecar.greeting, /TLS, files/);
   const [port = 0] = sidecar.ports;
-  const first = await certificateOf(port);
+  const first = await shownBy(port);
+  assert.equal(first.cipher, "ECDHE-ECDSA-AES256-GCM-SHA384");
   renew();
-  while ((await certificateOf(port)) === first) await new Promise((done) => setTimeout(done, 50));
+  let next = first;
+  while (next.certificate === first.certificate) {
+    await new Promise((done) => setTimeout(done, 50));
+    next = await shownBy(port);
+  }
+  assert.equal(next.cipher, first.cipher);
 });
 
-/** Fingerprint of the certificate that a port shows. */
-async function certificateOf(port: number): Promise<string> {
-  const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+/** What a port shows to a client of TLS 1.2 that would rather have another suite. */
+async function shownBy(port: number): Promise<{ certificate: string; cipher: string }> {
+  const ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384";
+  const options = { rejectUnauthorized: false, maxVersion: "TLSv1.2", ciphers } as const;
+  const socket = connect({ host: "127.0.0.1", port, ...options });
   await once(socket, "secureConnect");
   const { fingerprint256 } = socket.getPeerCertificate();
+  const { name } = socket.getCipher();
   socket.destroy();
-  return fingerprint256;
+  return { certificate: fingerprint256, cipher: name };
 }
 
 const drains = [
@@ -293,7 +303,8 @@ test("sidecar: ranks have ports in a row, and a header names one", async () => {
 
 const wrong: readonly (readonly [args: readonly string[], message: RegExp])[] = [
   [[], /SSRF protection is on and allows no prefill target/],
-  [["--inference-pool=ns/pool"], /--inference-pool: pods of a pool cannot be watched/],
+  [["--inference-pool=ns/Pool"], /--inference-pool: must be a name of Kubernetes/],
+  [["--inference-pool=a/b/c"], /--inference-pool: must be namespace\/name/],
   [["--allow-prefill=a:b"], /--allow-prefill: "a:b" must be HOST/],
   [["--kv-connector=mooncake"], /--kv-connector: must be one of nixlv2, shared-storage/],
   [["--decode-chunk-size=8"], /--decode-chunk-size: a decode leg is never cut/],
@@ -314,27 +325,3 @@ for (const [args, message] of wrong) {
     assert.match(stderr, message);
   });
 }
-
-test("sidecar: the arguments that KServe gives it start it once a target is allowed", async () => {
-  // Its preset's, with a flag that takes the place of watching the pool.
-  await using sidecar = await RunningProgram.start(
-    [
-      "sidecar",
-      "--port=0",
-      `--vllm-port=${decode.port}`,
-      "--kv-connector=nixlv2",
-      "--enable-ssrf-protection=true",
-      "--pool-group=inference.networking.x-k8s.io",
-      "--inference-pool=ns/pool",
-      "--secure-proxy=false",
-      "--allow-prefill=127.0.0.1",
-    ],
-    "sidecar on ",
-    { INFERENCE_POOL_NAMESPACE: "ns", INFERENCE_POOL_NAME: "pool", ENABLE_PREFILLER_SAMPLING: "1" },
-  );
-  const named = sidecar.lines.filter((line) => line.includes("flag-without-effect"));
-  assert.equal(named.length, 2);
-  const answer = await ask(sidecar.ports[0], prefill.text);
-  assert.match(String(answer.headers[PD]), /^outcome=remote;/);
-  await answer.body.dump();
-});
