@@ -118,10 +118,9 @@ test("sidecar-targets: it listens once the pool is known, and can be stopped bef
   assert.ok(!waiting.lines.some((line) => line.startsWith("sidecar on ")));
   assert.equal(await waiting.stop(), 0);
 
+  while (server.watchCount(PATHS.pools) > 0) await pause();
   const starting = startSidecar(server, [POOL]);
-  const lists = (): number =>
-    server.requests.filter(({ path, isWatch }) => path === PATHS.pools && isWatch).length;
-  while (lists() < 2) await pause();
+  while (server.watchCount(PATHS.pools) === 0) await pause();
   server.put(PATHS.pools, pool("p", [enginePort]));
   await using sidecar = await starting;
   assert.equal(await ask(sidecar, engine.address), 200);
