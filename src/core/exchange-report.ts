@@ -13,7 +13,7 @@ export const NO_USAGE: Usage = { promptTokens: null, completionTokens: null, cac
 
 /** How a split request went, as its sidecar told or the router's own legs did; null where a real engine does not say. */
 export interface PdOutcome {
-  readonly outcome: "remote" | "local" | "fallback";
+  readonly outcome: "remote" | "local" | "fallback" | "refused";
   readonly reason: string | null;
   readonly prefillEndpoint: string | null;
   readonly prefillMs: number | null;

@@ -6,7 +6,7 @@ import { formatPdHeader, parseKvHeader, parsePdHeader } from "./pd-header.ts";
 
 const amount = fc.option(fc.nat(), { nil: null });
 const facts = {
-  outcome: fc.constantFrom("remote" as const, "local" as const, "fallback" as const),
+  outcome: fc.constantFrom("remote" as const, "local", "fallback", "refused"),
   reason: fc.constantFrom(null, "timeout", "no-kv-params"),
   prefillEndpoint: fc.constantFrom(null, "10.0.0.1:8000", "[::1]:8000"),
   prefillMs: fc.option(

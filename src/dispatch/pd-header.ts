@@ -5,7 +5,7 @@ export const PD_HEADER = "x-switchyard-pd";
 /** Header by which a simulated engine tells its sidecar what fetching KV-cache blocks cost. */
 export const KV_HEADER = "x-switchyard-kv";
 
-const OUTCOMES = ["remote", "local", "fallback"] as const;
+const OUTCOMES = ["remote", "local", "fallback", "refused"] as const;
 
 const NUMBER_FIELDS = {
   prefillMs: "prefill-ms",

@@ -149,7 +149,11 @@ test("router-legs: a 4xx of the prefill leg is the answer", async () => {
   assert.equal(await answer.body.text(), '{"error":"too long"}');
   assert.equal(decode.received.length, 0);
   const report = await rig.nextReport();
-  assert.deepEqual([report.how, report.outcome.pd], ["completed", undefined]);
+  const { how, outcome } = report;
+  assert.deepEqual(
+    [how, outcome.pd?.outcome, outcome.pd?.reason],
+    ["completed", "refused", "status-400"],
+  );
 });
 
 const faults: readonly (readonly [answer: Answer | undefined, how: string, status: number])[] = [

@@ -112,6 +112,7 @@ test("sglang: a refusal of the prefill leg is the answer, a failure without anot
   const refused = await ask(sidecar, refusing.address);
   assert.equal(refused.statusCode, 400);
   assert.equal(await refused.body.text(), '{"error":1}');
+  assert.match(String(refused.headers[PD]), /^outcome=refused; reason=status-400; /);
   const fallen = await ask(sidecar, failing.address);
   assert.match(String(fallen.headers[PD]), /^outcome=fallback; reason=engine-error;/);
   await fallen.body.dump();

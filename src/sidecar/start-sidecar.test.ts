@@ -132,6 +132,8 @@ test("sidecar: a 4xx of the prefill leg is the answer", async () => {
   const answer = await ask(sidecar, [prefill.address, prefill.address]);
   assert.equal(answer.statusCode, 422);
   assert.equal(answer.headers["content-type"], "text/x");
+  const refused = `outcome=refused; reason=status-422; prefill-endpoint=${prefill.address}`;
+  assert.equal(factsOf(answer), refused);
   assert.equal(await answer.body.text(), "too long");
   assert.equal(prefill.received.length, 1);
   assert.equal(decode.received.length, 0);

@@ -87,6 +87,8 @@ test("telemetry: retries and P/D outcomes have bounded reasons", async () => {
   const retries = { retryCount: 3, retryReasons: ["engine-busy", "connect-failed"] } as const;
   telemetry.observer.finished(exchangeReport({}, { ...retries, pd: fallback("prefill-timeout") }));
   telemetry.observer.finished(exchangeReport({}, { pd: fallback('Bad "reason"') }));
+  const refused: PdOutcome = { ...fallback("status-404"), outcome: "refused" };
+  telemetry.observer.finished(exchangeReport({}, { pd: refused }));
   for (let i = 0; i < 100; i++) {
     telemetry.observer.finished(exchangeReport({}, { pd: fallback(`reason-${i}`) }));
   }
@@ -96,9 +98,10 @@ test("telemetry: retries and P/D outcomes have bounded reasons", async () => {
     'switchyard_retries_total{reason="connect-failed"} 1',
     'switchyard_retries_total{reason="other"} 1',
     'switchyard_pd_fallback_total{reason="prefill-timeout"} 1',
-    'switchyard_pd_fallback_total{reason="other"} 70',
-    "switchyard_pd_transfer_bytes_total 102000",
-    "switchyard_pd_transfer_seconds_count 102",
+    'switchyard_pd_fallback_total{reason="other"} 71',
+    'switchyard_pd_refusals_total{reason="status-404"} 1',
+    "switchyard_pd_transfer_bytes_total 103000",
+    "switchyard_pd_transfer_seconds_count 103",
   ]);
 });
 

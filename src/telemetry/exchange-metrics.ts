@@ -88,11 +88,11 @@ export class ExchangeMetrics implements ExchangeObserver {
   }
 
   #split(pd: PdOutcome): void {
-    if (pd.outcome === "fallback") {
+    if (pd.outcome === "fallback" || pd.outcome === "refused") {
       // A sidecar of another make may say anything: only short tokens, and a bounded number of them.
       const isToken = pd.reason !== null && /^[a-z0-9-]{1,32}$/.test(pd.reason);
       const reason = isToken ? this.#pdReasons.of(pd.reason) : OTHER_LABEL;
-      this.#instruments.count("pdFallbacks", { reason });
+      this.#instruments.count(pd.outcome === "fallback" ? "pdFallbacks" : "pdRefusals", { reason });
     }
     if (pd.kvMs !== null) this.#instruments.observe("pdTransferSeconds", {}, pd.kvMs / 1000);
     if (pd.kvBytes !== null) this.#instruments.count("pdTransferBytes", {}, pd.kvBytes);

@@ -83,6 +83,7 @@ export const METRIC_KEYS = [
   "pdDecisions",
   "info",
   "pdFallbacks",
+  "pdRefusals",
   "pdTransferSeconds",
   "pdTransferBytes",
   "retries",
@@ -256,6 +257,12 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
     alias: extension("info", ["commit", "build_ref"]),
   },
   pdFallbacks: own("pd_fallback_total", "counter", ["reason"], "Splits that fell back to decode."),
+  pdRefusals: own(
+    "pd_refusals_total",
+    "counter",
+    ["reason"],
+    "Splits that the prefill leg answered with 4xx, which is then the answer.",
+  ),
   pdTransferSeconds: {
     ...own("pd_transfer_seconds", "histogram", [], "Time of a KV-cache transfer."),
     buckets: LATENCY_SECONDS,

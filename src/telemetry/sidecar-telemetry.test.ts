@@ -16,6 +16,7 @@ test("sidecar-telemetry: requests are counted by what became of them", async () 
   telemetry.splitEnded(undefined);
   telemetry.splitEnded(outcomeOf({ prefillMs: 20 }));
   telemetry.splitEnded(outcomeOf({ outcome: "fallback", reason: "timeout" }));
+  telemetry.splitEnded(outcomeOf({ outcome: "refused", reason: "status-404" }));
   telemetry.prefillFailed("timeout");
   const { text } = await telemetry.expose();
   const values = text
@@ -27,6 +28,7 @@ test("sidecar-telemetry: requests are counted by what became of them", async () 
     'switchyard_pd_requests_total{outcome="none"} 1',
     'switchyard_pd_requests_total{outcome="remote"} 1',
     'switchyard_pd_requests_total{outcome="fallback"} 1',
+    'switchyard_pd_requests_total{outcome="refused"} 1',
     'switchyard_pd_fallback_total{reason="timeout"} 1',
     'switchyard_pd_prefill_failures_total{reason="timeout"} 1',
     "switchyard_pd_prefill_seconds_sum 0.02",

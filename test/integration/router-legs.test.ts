@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import type { PdOutcome } from "../../src/core/exchange-report.ts";
+import { HttpEndpoint } from "../fixtures/http-endpoint.ts";
 import { endpointsText } from "../fixtures/running-epp.ts";
 import { freePorts, RunningProgram } from "../fixtures/running-program.ts";
 import { runCli } from "../fixtures/running-up.ts";
@@ -149,6 +150,19 @@ test("serve --pd router: an engine that takes prefill no more is a counted fallb
   assert.deepEqual([pd.outcome, pd.reason], ["fallback", "connect-error"]);
   const metrics = await (await fetch(`${serve.admin}/metrics`)).text();
   assert.match(metrics, /^switchyard_pd_fallback_total{reason="connect-error"} 1$/m);
+});
+
+test("serve --pd router: a prefill address that is no engine's is seen in the decision and counted", async () => {
+  await using other = await HttpEndpoint.start((path) => ({
+    status: path === "/health" ? 200 : 404,
+    body: "{}",
+  }));
+  await using serve = await RunningServe.start(other.address, 2);
+  const { status, pd } = await serve.ask();
+  assert.equal(status, 404);
+  assert.deepEqual([pd.outcome, pd.reason, pd.prefillEndpoint], ["refused", "status-404", "p"]);
+  const metrics = await (await fetch(`${serve.admin}/metrics`)).text();
+  assert.match(metrics, /^switchyard_pd_refusals_total{reason="status-404"} 1$/m);
 });
 
 test("serve: flags of the legs need --pd router", async () => {

@@ -168,6 +168,10 @@ class LegsRun implements UpstreamCall {
     for (let round = 0; ; round++) {
       for (const endpoint of prefill) {
         const result = await attempt(endpoint);
+        if (result.kind === "refused") {
+          const reason = `status-${result.head.status}`;
+          this.#state.facts = outcomeOf("refused", { reason, prefillEndpoint: endpoint });
+        }
         if (result.kind !== "failed") return result;
         last = result;
         passedOver(endpoint, result.fault);
