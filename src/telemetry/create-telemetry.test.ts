@@ -42,6 +42,8 @@ test("telemetry: a finished stream fills every request metric, in seconds", asyn
     `llm_d_epp_request_ntpot_seconds_count{${M}} 1`,
     'inference_objective_request_total{model_name="model-a",target_model_name="model-a",priority="0"} 1',
     'inference_objective_running_requests{model_name="model-a"} 0',
+    'inference_model_request_total{model_name="model-a",target_model_name="model-a"} 1',
+    'inference_model_running_requests{model_name="model-a"} 0',
     'inference_objective_request_duration_seconds_bucket{le="4",model_name="model-a",target_model_name="model-a"} 0',
     'inference_objective_request_duration_seconds_bucket{le="5",model_name="model-a",target_model_name="model-a"} 1',
     "# TYPE inference_objective_request_duration_seconds histogram",
@@ -179,6 +181,8 @@ test("telemetry: pool gauges leave unknown values out and forget endpoints that 
     'llm_d_epp_per_endpoint_queue_size{name="alpha",model_server_endpoint="a"} 1',
     'inference_pool_per_pod_queue_size{name="alpha",model_server_pod="b"} 4',
     'switchyard_inflight_requests{name="alpha",endpoint="d"} 3',
+    'llm_d_epp_inflight_requests{endpoint_name="d"} 3',
+    'llm_d_epp_inflight_tokens{endpoint_name="a"} 0',
     'switchyard_index_bytes{plugin_name="p",plugin_type="t"} 8192',
     "inference_extension_prefix_indexer_size 14",
     "switchyard_buffered_bytes 77",
@@ -204,7 +208,7 @@ test("telemetry: two instances do not share a registry, and the text is well for
 test("metric-table: names are unique, counters end in _total, histograms have rising buckets", () => {
   const specs = METRIC_KEYS.map((key) => METRIC_TABLE[key]);
   assert.equal(new Set(specs.map((spec) => spec.name)).size, specs.length);
-  for (const { name, type, buckets, labels, alias } of specs) {
+  for (const { name, type, buckets, labels, aliases = [] } of specs) {
     assert.equal(name.endsWith("_total"), type === "counter", name);
     assert.equal(buckets !== undefined, type === "histogram", name);
     assert.deepEqual(
@@ -212,8 +216,10 @@ test("metric-table: names are unique, counters end in _total, histograms have ri
       buckets,
       name,
     );
-    for (const label of alias?.labels ?? []) {
-      assert.ok(labels.includes(alias?.renamed?.[label] ?? label), `${name} ${label}`);
+    for (const alias of aliases) {
+      for (const label of alias.labels) {
+        assert.ok(labels.includes(alias.renamed?.[label] ?? label), `${alias.name} ${label}`);
+      }
     }
   }
 });

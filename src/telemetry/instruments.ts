@@ -1,7 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { invariant } from "../core/invariant.ts";
 import type { MetricLabels } from "../core/meter.ts";
-import { METRIC_KEYS, METRIC_TABLE, type MetricKey, type MetricSpec } from "./metric-table.ts";
+import type { MetricSpec } from "./metric-spec.ts";
+import { METRIC_KEYS, METRIC_TABLE, type MetricKey } from "./metric-table.ts";
 import { type AliasSource, renderAlias } from "./render-alias.ts";
 
 /** The table's metrics as live objects in a registry of their own. */
@@ -48,10 +49,10 @@ export class Instruments {
   async expose(): Promise<string> {
     const parts = [await this.#registry.metrics()];
     for (const key of METRIC_KEYS) {
-      const { alias } = METRIC_TABLE[key];
-      if (alias !== undefined) {
-        parts.push(renderAlias(METRIC_TABLE[key], alias, await this.#source(key)));
-      }
+      const { aliases = [] } = METRIC_TABLE[key];
+      if (aliases.length === 0) continue;
+      const source = await this.#source(key);
+      for (const alias of aliases) parts.push(renderAlias(METRIC_TABLE[key], alias, source));
     }
     return parts.join("\n");
   }

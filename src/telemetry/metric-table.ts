@@ -1,53 +1,33 @@
-/** Kinds of metrics, as Prometheus names them. */
-export type MetricType = "counter" | "gauge" | "histogram";
-
-/** One exported metric. */
-export interface MetricSpec {
-  readonly name: string;
-  readonly type: MetricType;
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** Upper bounds; histograms have them, others do not. */
-  readonly buckets?: readonly number[];
-  /** Older name under which llm-d exports the same values. */
-  readonly alias?: MetricAlias;
-}
-
-/** A deprecated second name; values that differ only in dropped labels are summed. */
-export interface MetricAlias {
-  readonly name: string;
-  readonly labels: readonly string[];
-  /** Labels of the metric that the alias spells differently, as alias label to metric label. */
-  readonly renamed?: Readonly<Record<string, string>>;
-}
-
-// Bucket sets of the llm-d endpoint picker, whose dashboards and alerts rely on them.
-const LATENCY_SECONDS = [
-  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45,
-  60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600,
-] as const;
-const TTFT_SECONDS = LATENCY_SECONDS.filter((bound) => bound <= 120);
-const SCHEDULING_SECONDS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
-const REQUEST_BYTES = Array.from({ length: 25 }, (_, power) => 64 * 2 ** power);
-const RESPONSE_BYTES = [
-  1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32778, 65536,
-];
-const TOKENS = [...RESPONSE_BYTES, 131072, 262144, 524288, 1048576];
-const OUTPUT_TOKENS = RESPONSE_BYTES.filter((bound) => bound <= 8192);
-const NTPOT_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
-const TPOT_SECONDS = [
-  0.0005, 0.00205, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6,
-  0.8, 1, 2,
-];
-const ITL_SECONDS = [
-  0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2,
-];
-const RATIOS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
-const HIT_BYTES = [0, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
+import {
+  HIT_BYTES,
+  ITL_SECONDS,
+  LATENCY_SECONDS,
+  NTPOT_SECONDS,
+  OUTPUT_TOKENS,
+  RATIOS,
+  REQUEST_BYTES,
+  RESPONSE_BYTES,
+  SCHEDULING_SECONDS,
+  TOKENS,
+  TPOT_SECONDS,
+  TTFT_SECONDS,
+} from "./metric-buckets.ts";
+import {
+  datalayer,
+  disagg,
+  extension,
+  kvEvents,
+  llmd,
+  type MetricSpec,
+  objective,
+  own,
+  PLUGIN,
+  pool,
+  stdDev,
+} from "./metric-spec.ts";
 
 const REQUEST = ["model_name", "target_model_name", "fairness_id", "priority"] as const;
 const MODELS = ["model_name", "target_model_name"] as const;
-const PLUGIN = ["plugin_name", "plugin_type"] as const;
 const PLUGIN_CALL = ["extension_point", "plugin_type", "plugin_name"] as const;
 
 /** Keys of the table, in the order of the page. */
@@ -73,6 +53,8 @@ export const METRIC_KEYS = [
   "stdDevRunning",
   "readyEndpoints",
   "endpointQueue",
+  "inFlightRequests",
+  "inFlightTokens",
   "schedulerSeconds",
   "schedulerAttempts",
   "pluginSeconds",
@@ -113,7 +95,7 @@ export type MetricKey = (typeof METRIC_KEYS)[number];
 export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
   requests: {
     ...llmd("request_total", "counter", REQUEST, "Requests that were sent to an endpoint."),
-    alias: objective("request_total", [...MODELS, "priority"]),
+    aliases: objective("request_total", [...MODELS, "priority"]),
   },
   requestErrors: {
     ...llmd(
@@ -122,46 +104,46 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
       [...REQUEST, "error_code"],
       "Requests that were answered with status 400 or above, by status.",
     ),
-    alias: objective("request_error_total", [...MODELS, "error_code"]),
+    aliases: objective("request_error_total", [...MODELS, "error_code"]),
   },
   requestSeconds: {
     ...llmd("request_duration_seconds", "histogram", REQUEST, "Arrival to the answer's last byte."),
     buckets: LATENCY_SECONDS,
-    alias: objective("request_duration_seconds", MODELS),
+    aliases: objective("request_duration_seconds", MODELS),
   },
   requestBytes: {
     ...llmd("request_size_bytes", "histogram", REQUEST, "Bytes of the request body."),
     buckets: REQUEST_BYTES,
-    alias: objective("request_sizes", MODELS),
+    aliases: objective("request_sizes", MODELS),
   },
   responseBytes: {
     ...llmd("response_size_bytes", "histogram", REQUEST, "Bytes of the response body."),
     buckets: RESPONSE_BYTES,
-    alias: objective("response_sizes", MODELS),
+    aliases: objective("response_sizes", MODELS),
   },
   inputTokens: {
     ...llmd("request_input_tokens", "histogram", REQUEST, "Prompt tokens, as the engine counted."),
     buckets: TOKENS,
-    alias: objective("input_tokens", MODELS),
+    aliases: objective("input_tokens", MODELS),
   },
   outputTokens: {
     ...llmd("request_output_tokens", "histogram", REQUEST, "Generated tokens."),
     buckets: OUTPUT_TOKENS,
-    alias: objective("output_tokens", MODELS),
+    aliases: objective("output_tokens", MODELS),
   },
   cachedTokens: {
     ...llmd("request_cached_tokens", "histogram", REQUEST, "Prompt tokens found in a cache."),
     buckets: TOKENS,
-    alias: objective("prompt_cached_tokens", MODELS),
+    aliases: [{ name: "inference_objective_prompt_cached_tokens", labels: MODELS }],
   },
   running: {
     ...llmd("request_running", "gauge", REQUEST, "Requests sent to an endpoint and not ended."),
-    alias: objective("running_requests", ["model_name"]),
+    aliases: objective("running_requests", ["model_name"]),
   },
   ntpotSeconds: {
     ...llmd("request_ntpot_seconds", "histogram", REQUEST, "Duration over generated tokens."),
     buckets: NTPOT_SECONDS,
-    alias: objective("normalized_time_per_output_token_seconds", MODELS),
+    aliases: objective("normalized_time_per_output_token_seconds", MODELS),
   },
   ttftSeconds: {
     ...llmd(
@@ -193,7 +175,7 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
   stdDevRunning: stdDev("std_dev_running_requests", "the size of the running batches"),
   readyEndpoints: {
     ...llmd("ready_endpoints", "gauge", ["name"], "Endpoints that may be chosen."),
-    alias: { name: "inference_pool_ready_pods", labels: ["name"] },
+    aliases: [{ name: "inference_pool_ready_pods", labels: ["name"] }],
   },
   endpointQueue: {
     ...llmd(
@@ -202,16 +184,30 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
       ["name", "model_server_endpoint"],
       "Waiting-queue depth of an endpoint.",
     ),
-    alias: {
-      name: "inference_pool_per_pod_queue_size",
-      labels: ["name", "model_server_pod"],
-      renamed: { model_server_pod: "model_server_endpoint" },
-    },
+    aliases: [
+      {
+        name: "inference_pool_per_pod_queue_size",
+        labels: ["name", "model_server_pod"],
+        renamed: { model_server_pod: "model_server_endpoint" },
+      },
+    ],
   },
+  inFlightRequests: llmd(
+    "inflight_requests",
+    "gauge",
+    ["endpoint_name"],
+    "Requests sent to an endpoint and not ended.",
+  ),
+  inFlightTokens: llmd(
+    "inflight_tokens",
+    "gauge",
+    ["endpoint_name"],
+    "Tokens that requests are charged with until the endpoint begins to answer.",
+  ),
   schedulerSeconds: {
     ...llmd("scheduler_e2e_duration_seconds", "histogram", [], "Time of a scheduling decision."),
     buckets: SCHEDULING_SECONDS,
-    alias: extension("scheduler_e2e_duration_seconds", []),
+    aliases: [extension("scheduler_e2e_duration_seconds", [])],
   },
   schedulerAttempts: {
     ...llmd(
@@ -220,41 +216,43 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
       ["status", "target_model_name", "endpoint_name", "namespace", "port"],
       "Scheduling decisions, by success or failure.",
     ),
-    alias: {
-      ...extension("scheduler_attempts_total", [
-        "status",
-        "target_model_name",
-        "pod_name",
-        "namespace",
-        "port",
-      ]),
-      renamed: { pod_name: "endpoint_name" },
-    },
+    aliases: [
+      {
+        ...extension("scheduler_attempts_total", [
+          "status",
+          "target_model_name",
+          "pod_name",
+          "namespace",
+          "port",
+        ]),
+        renamed: { pod_name: "endpoint_name" },
+      },
+    ],
   },
   pluginSeconds: {
     ...llmd("plugin_duration_seconds", "histogram", PLUGIN_CALL, "Time of a plugin call, sampled."),
     buckets: SCHEDULING_SECONDS,
-    alias: extension("plugin_duration_seconds", PLUGIN_CALL),
+    aliases: [extension("plugin_duration_seconds", PLUGIN_CALL)],
   },
   indexSize: {
     ...llmd("prefix_indexer_size", "gauge", PLUGIN, "Blocks that a prefix index holds."),
-    alias: extension("prefix_indexer_size", []),
+    aliases: [extension("prefix_indexer_size", [])],
   },
   prefixHitRatio: {
     ...llmd("prefix_indexer_hit_ratio", "histogram", PLUGIN, "Matched share of a prompt's blocks."),
     buckets: RATIOS,
-    alias: extension("prefix_indexer_hit_ratio", PLUGIN),
+    aliases: [extension("prefix_indexer_hit_ratio", PLUGIN)],
   },
   prefixHitBytes: {
     ...llmd("prefix_indexer_hit_bytes", "histogram", PLUGIN, "Matched bytes of a prompt."),
     buckets: HIT_BYTES,
-    alias: extension("prefix_indexer_hit_bytes", PLUGIN),
+    aliases: [extension("prefix_indexer_hit_bytes", PLUGIN)],
   },
   disaggDecisions: disagg("disagg_decision_total"),
   pdDecisions: disagg("pd_decision_total"),
   info: {
     ...llmd("info", "gauge", ["commit", "build_ref"], "Always 1; the labels name the build."),
-    alias: extension("info", ["commit", "build_ref"]),
+    aliases: [extension("info", ["commit", "build_ref"])],
   },
   pdFallbacks: own("pd_fallback_total", "counter", ["reason"], "Splits that fell back to decode."),
   pdRefusals: own(
@@ -356,48 +354,3 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
     "Memory set aside for a prefix index; what was never used of it is not resident.",
   ),
 };
-
-function llmd(name: string, type: MetricType, labels: readonly string[], help: string): MetricSpec {
-  return { name: `llm_d_epp_${name}`, type, labels, help };
-}
-
-function own(name: string, type: MetricType, labels: readonly string[], help: string): MetricSpec {
-  return { name: `switchyard_${name}`, type, labels, help };
-}
-
-function datalayer(name: string, more: readonly string[], help: string): MetricSpec {
-  const labels = ["source_type", ...more];
-  const alias = { name: `llm_d_inference_scheduler_datalayer_${name}`, labels };
-  return { ...llmd(`datalayer_${name}`, "counter", labels, help), alias };
-}
-
-function kvEvents(name: string, type: MetricType, help: string): MetricSpec {
-  const alias = { name: `kvcache_kvevents_${name}`, labels: ["name"] };
-  return { ...llmd(`kv_cache_events_${name}`, type, ["name"], help), alias };
-}
-
-function pool(name: string, help: string): MetricSpec {
-  const alias = { name: `inference_pool_${name}`, labels: ["name"] };
-  return { ...llmd(name, "gauge", ["name"], help), alias };
-}
-
-function stdDev(name: string, of: string): MetricSpec {
-  return llmd(name, "gauge", ["name"], `Sample standard deviation of ${of}.`);
-}
-
-function disagg(name: string): MetricSpec {
-  const labels = [...PLUGIN, "model_name", "decision_type"];
-  const alias = {
-    name: `llm_d_inference_scheduler_${name}`,
-    labels: ["model_name", "decision_type"],
-  };
-  return { ...llmd(name, "counter", labels, "Decisions to split a request or not."), alias };
-}
-
-function objective(name: string, labels: readonly string[]): MetricAlias {
-  return { name: `inference_objective_${name}`, labels };
-}
-
-function extension(name: string, labels: readonly string[]): MetricAlias {
-  return { name: `inference_extension_${name}`, labels };
-}

@@ -1,4 +1,5 @@
-import { METRIC_KEYS, METRIC_TABLE, type MetricSpec } from "./metric-table.ts";
+import type { MetricSpec } from "./metric-spec.ts";
+import { METRIC_KEYS, METRIC_TABLE } from "./metric-table.ts";
 
 /** The text of `docs/metrics.md`. */
 export function metricsPage(): string {
@@ -11,7 +12,7 @@ it. Durations of requests are seconds of engine time. At most 1000 models have s
 others share \`other\`; a request for a model that no pool serves counts as \`unknown\`. Beside these stand
 those of the process, \`process_…\` and \`nodejs_…\`: CPU, memory, event-loop delay, garbage collection.
 
-| Name | Type | Labels | Meaning | Deprecated name |
+| Name | Type | Labels | Meaning | Deprecated names |
 |---|---|---|---|---|
 ${rows.join("\n")}
 
@@ -22,8 +23,9 @@ ${METRIC_KEYS.flatMap((key) => bucketsOf(METRIC_TABLE[key])).join("\n")}
 }
 
 function rowOf(spec: MetricSpec): string {
-  const { alias } = spec;
-  const older = alias === undefined ? "" : `\`${alias.name}\`${listed(alias.labels, " ")}`;
+  const older = (spec.aliases ?? [])
+    .map(({ name, labels }) => `\`${name}\`${listed(labels, " ")}`)
+    .join("; ");
   return `| \`${spec.name}\` | ${spec.type} |${listed(spec.labels, " ")} | ${spec.help} | ${older} |`;
 }
 

@@ -1,6 +1,7 @@
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
 import {
   inFlightRequests,
+  inFlightTokens,
   kvCacheUsage,
   type NumericAttribute,
   runningRequests,
@@ -36,6 +37,8 @@ const GAUGES: readonly MetricKey[] = [
   "stdDevRunning",
   "readyEndpoints",
   "endpointQueue",
+  "inFlightRequests",
+  "inFlightTokens",
   "inFlight",
   "indexSize",
   "indexBytes",
@@ -101,13 +104,22 @@ function setSpread(
 function setEndpoints(instruments: Instruments, { name, endpoints }: PoolView): void {
   const queue = endpoints.column(scrapedWaitingQueueDepth);
   const inFlight = endpoints.column(inFlightRequests);
+  const tokens = endpoints.column(inFlightTokens);
   for (const slot of slotsOf(endpoints)) {
     const id = endpoints.id(slot);
     const depth = queue[slot] ?? Number.NaN;
     if (!Number.isNaN(depth)) {
       instruments.set("endpointQueue", { name, model_server_endpoint: id }, depth);
     }
-    const running = inFlight[slot] ?? Number.NaN;
-    instruments.set("inFlight", { name, endpoint: id }, Number.isNaN(running) ? 0 : running);
+    const running = orNone(inFlight[slot]);
+    instruments.set("inFlight", { name, endpoint: id }, running);
+    // llm-d's have no pool: endpoints of one name count together.
+    instruments.shift("inFlightRequests", { endpoint_name: id }, running);
+    instruments.shift("inFlightTokens", { endpoint_name: id }, orNone(tokens[slot]));
   }
+}
+
+/** Nothing was sent yet to an endpoint of which nothing is known. */
+function orNone(value = Number.NaN): number {
+  return Number.isNaN(value) ? 0 : value;
 }

@@ -1,4 +1,4 @@
-import type { MetricAlias, MetricSpec } from "./metric-table.ts";
+import type { MetricAlias, MetricSpec } from "./metric-spec.ts";
 
 /** Current values of a metric, as prom-client gives them. */
 export interface AliasSource {
