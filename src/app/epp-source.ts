@@ -84,15 +84,15 @@ export function poolSource(text: string): Extract<EppSource, { kind: "cluster" }
   return { kind: "cluster", pods, lease: undefined };
 }
 
-/** Reads `namespace/name` of an InferencePool; throws ConfigError. */
-export function poolRef(text: string): PoolRef {
+/** Reads `namespace/name` of an InferencePool, as the flag `path` gives it; throws ConfigError. */
+export function poolRef(text: string, path = "--inference-pool"): PoolRef {
   const [namespace = "", name = "", ...more] = text.split("/");
   const faults: ConfigFault[] = [];
   if (more.length > 0 || name === "") {
-    throw new ConfigError([fault("--inference-pool", "must be namespace/name")]);
+    throw new ConfigError([fault(path, "must be namespace/name")]);
   }
-  checkName("--inference-pool", namespace, faults);
-  checkName("--inference-pool", name, faults);
+  checkName(path, namespace, faults);
+  checkName(path, name, faults);
   throwAny(faults);
   return { namespace, name };
 }

@@ -113,7 +113,8 @@ function checkedFile(
   const file = openEndpointsFile(source);
   const hasTarget = file.endpoints.some(({ labels }) => isForPrefill(labels[ROLE_LABEL]));
   if (!hasTarget && listed === undefined) {
-    const message = `${source.file} has no endpoint for prefill (label ${ROLE_LABEL}: ${PREFILL_ROLES.join(" or ")})`;
+    const label = `label ${ROLE_LABEL}: ${PREFILL_ROLES.join(" or ")}`;
+    const message = `${source.file} has no endpoint for prefill (${label})`;
     throw new ConfigError([{ path: "--endpoints", message }]);
   }
   return file;
@@ -178,7 +179,7 @@ function poolOf(given: ReadonlyMap<string, string>): PoolRef | undefined {
   const name = given.get("inference-pool-name") ?? "";
   if (pool === "" && name === "") return undefined;
   const namespace = given.get("inference-pool-namespace") || DEFAULT_NAMESPACE;
-  const named = pool.includes("/") ? pool : `${DEFAULT_NAMESPACE}/${pool}`;
   const group = POOL_GROUPS.find((one) => one === given.get("pool-group"));
-  return { ...poolRef(pool === "" ? `${namespace}/${name}` : named), group };
+  if (pool === "") return { ...poolRef(`${namespace}/${name}`, "--inference-pool-name"), group };
+  return { ...poolRef(pool.includes("/") ? pool : `${DEFAULT_NAMESPACE}/${pool}`), group };
 }
