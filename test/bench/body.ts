@@ -1,14 +1,13 @@
 // Reading bodies by the scanner against JSON.parse, one escape in 37 bytes; medians of rounds in turns:
-//   node test/bench/body.ts [KB…]
-import process from "node:process";
+//   node test/bench/body.ts [--short] [KB…]
 import { requestId } from "../../src/core/brand.ts";
 import { invariant } from "../../src/core/invariant.ts";
 import type { BodyScanner } from "../../src/request/body-scanner.ts";
 import { parseRequest } from "../../src/request/parse-request.ts";
 import { WasmBlockHasher } from "../../src/request/wasm-block-hasher.ts";
 import { WasmBodyScanner } from "../../src/request/wasm-body-scanner.ts";
+import { type BenchRun, type Measure, runProgram } from "./measure.ts";
 
-const ROUNDS = 41;
 const BYTES_PER_ROUND = 8 << 20;
 const CALLS_MAX = 2000;
 const SENTENCE =
@@ -16,10 +15,16 @@ const SENTENCE =
 
 const hasher = new WasmBlockHasher();
 const scanner = new WasmBodyScanner();
-const sizes = process.argv.slice(2).map(Number);
-for (const kb of sizes.length > 0 ? sizes : [0.25, 1, 16, 220, 512]) compare(kb);
 
-function compare(kb: number): void {
+if (import.meta.main) await runProgram(measureBodies);
+
+/** Time to read a body of each size. */
+export function measureBodies({ isShort, numbers: sizes }: BenchRun): readonly Measure[] {
+  const rounds = isShort ? 5 : 41;
+  return (sizes.length > 0 ? sizes : [0.25, 1, 16, 220, 512]).map((kb) => compare(kb, rounds));
+}
+
+function compare(kb: number, rounds: number): Measure {
   const content = SENTENCE.repeat(Math.ceil((kb * 1024) / SENTENCE.length)).slice(0, kb * 1000);
   const messages = [
     { role: "system", content: "You help." },
@@ -30,15 +35,13 @@ function compare(kb: number): void {
   const calls = Math.max(1, Math.min(CALLS_MAX, Math.floor(BYTES_PER_ROUND / body.length)));
   const scannedUs: number[] = [];
   const parsedUs: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     scannedUs.push(readUs(body, calls, scanner));
     parsedUs.push(readUs(body, calls, undefined));
   }
   const [scanned, parsed] = [median(scannedUs), median(parsedUs)];
-  const ratio = (parsed / scanned).toFixed(1);
-  console.log(
-    `${body.length} bytes: scanned ${scanned.toFixed(2)} us, JSON.parse ${parsed.toFixed(2)} us, ${ratio}x`,
-  );
+  const name = `body scan, ${kb} KB`;
+  return { name, value: scanned, unit: "us", peer: "JSON.parse", ratio: scanned / parsed };
 }
 
 function readUs(body: Uint8Array, calls: number, by: BodyScanner | undefined): number {

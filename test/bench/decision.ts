@@ -1,5 +1,5 @@
 // Times whole decisions, their parts and the prefix index alone with every LRU full:
-//   node --expose-gc test/bench/decision.ts [decisions] [endpoints…]
+//   node --expose-gc test/bench/decision.ts [--short] [decisions] [endpoints…]
 import process from "node:process";
 import { invariant } from "../../src/core/invariant.ts";
 import { noLog } from "../../src/core/log.ts";
@@ -11,6 +11,7 @@ import { BytesPrompt } from "../../src/request/prompt.ts";
 import { blockHasher } from "../fixtures/block-hasher.ts";
 import { completed, poolWith, type TestPool } from "../fixtures/pool-core.ts";
 import { requestWith } from "../fixtures/request-with.ts";
+import { atMost, type BenchRun, type Budget, type Measure, runProgram } from "./measure.ts";
 import { PartTimes } from "./part-times.ts";
 
 const BLOCK_BYTES = 64;
@@ -20,21 +21,28 @@ const GROUPS = 64;
 const POOL_PROMPTS = 1000;
 const BLOCKS_PER_ENDPOINT = 39_744;
 const INDEX_MIB_MAX = 450;
+// One object for each use would be more.
+const GARBAGE_BYTES_MAX = 16;
 
-const [decisions = 40_000, ...sizes] = process.argv.slice(2).map(Number);
 const rng = new SeededRng(1);
 const groups = Array.from({ length: GROUPS }, () => randomBytes(GROUP_BLOCKS * BLOCK_BYTES));
 const tail = randomBytes((PROMPT_BLOCKS - GROUP_BLOCKS) * BLOCK_BYTES);
 const pool = Array.from({ length: POOL_PROMPTS }, groupedPrompt);
 const ordinary = requestWith();
 
-for (const endpoints of sizes.length > 0 ? sizes : [8, 100, 1000]) {
-  measureDecisions(endpoints);
-  measureIndex(endpoints);
+if (import.meta.main) await runProgram(measureDecisions);
+
+/** Whole decisions, the index alone, the hash alone, and the index's memory. */
+export function measureDecisions({ isShort, numbers }: BenchRun): readonly Measure[] {
+  const [decisions = isShort ? 4000 : 40_000, ...sizes] = numbers;
+  const measures: Measure[] = [];
+  for (const endpoints of sizes.length > 0 ? sizes : [8, 100, 1000]) {
+    measures.push(...measurePool(endpoints, decisions), ...measureIndex(endpoints, decisions));
+  }
+  measures.push(measureHash(decisions));
+  measures.push(measureDistinct(1000, PROMPT_BLOCKS), measureDistinct(100, 6));
+  return measures;
 }
-measureHash();
-measureDistinct(1000, PROMPT_BLOCKS);
-measureDistinct(100, 6);
 
 /** 70 % of the prompts come from a pool, the others are new behind the prefix of one of 64 groups. */
 function nextPrompt(): Uint8Array {
@@ -60,7 +68,7 @@ function freshRequest(): InferenceRequest {
   return { ...ordinary, prompt: new BytesPrompt(nextPrompt(), options) };
 }
 
-function measureDecisions(endpoints: number): void {
+function measurePool(endpoints: number, decisions: number): Measure[] {
   const parts = new PartTimes();
   const tested = filledPool(endpoints, parts);
   const { core } = tested;
@@ -75,10 +83,16 @@ function measureDecisions(endpoints: number): void {
     invariant(admission.kind === "decided", "every request finds an endpoint");
     core.end(admission.decision, "completed", completed, i);
   }
-  const budgetUs = endpoints > 100 ? 12 : 6;
-  report(`${endpoints} endpoints, whole decision`, timesUs, budgetUs);
+  const budget = atMost(endpoints > 100 ? 12 : 6);
+  const mean = meanOf(`decision, ${endpoints} endpoints, mean`, timesUs, budget);
   parts.print(timesUs);
-  reportIndex(endpoints, core.graph.indexes()[0]?.sizeBytes ?? 0);
+  const p50 = quantile(timesUs, 0.5);
+  const indexBytes = core.graph.indexes()[0]?.sizeBytes ?? 0;
+  return [
+    mean,
+    { name: `decision, ${endpoints} endpoints, p50`, value: p50, unit: "us" },
+    indexSize(`index of decisions, ${endpoints} endpoints`, endpoints, indexBytes),
+  ];
 }
 
 /** A pool whose endpoints were sent prompts until no index had room. */
@@ -120,7 +134,7 @@ function filledPool(endpoints: number, meter: Meter): TestPool {
 }
 
 /** Match and record of chains that are hashed beforehand, at the best of eight endpoints. */
-function measureIndex(endpoints: number): void {
+function measureIndex(endpoints: number, decisions: number): Measure[] {
   const index = new RadixBlockIndex(BLOCKS_PER_ENDPOINT);
   const matchedBySlot = new Int32Array(endpoints);
   const isFull = (): boolean =>
@@ -143,14 +157,15 @@ function measureIndex(endpoints: number): void {
     matchUs[i] = 1000 * (matchedMs - startMs);
     recordUs[i] = 1000 * (recordedMs - chosenMs);
   }
-  report(`${endpoints} endpoints, index match`, matchUs);
-  report(`${endpoints} endpoints, index record`, recordUs);
-  reportIndex(endpoints, index.sizeBytes);
-  reportGarbage(index, matchedBySlot);
+  return [
+    meanOf(`index match, ${endpoints} endpoints, mean`, matchUs),
+    meanOf(`index record, ${endpoints} endpoints, mean`, recordUs),
+    garbage(`garbage of match and record, ${endpoints} endpoints`, index, matchedBySlot),
+  ];
 }
 
 /** Slots are drawn beforehand, because random numbers are garbage themselves. */
-function reportGarbage(index: RadixBlockIndex, matchedBySlot: Int32Array): void {
+function garbage(name: string, index: RadixBlockIndex, matchedBySlot: Int32Array): Measure {
   const uses = Array.from({ length: 10_000 }, nextChain);
   const slots = Int32Array.from(uses, () => rng.below(matchedBySlot.length));
   globalThis.gc?.();
@@ -160,12 +175,12 @@ function reportGarbage(index: RadixBlockIndex, matchedBySlot: Int32Array): void 
     index.match(chain, PROMPT_BLOCKS, matchedBySlot);
     index.record(chain, PROMPT_BLOCKS, slots[use] as number);
   }
-  const bytes = (process.memoryUsage().heapUsed - before) / uses.length;
-  console.log(`  garbage of match and record: ${bytes.toFixed(1)} bytes of heap each`);
+  const value = (process.memoryUsage().heapUsed - before) / uses.length;
+  return { name, value, unit: "bytes of heap", budget: atMost(GARBAGE_BYTES_MAX) };
 }
 
 /** Memory when no two endpoints hold the same block. */
-function measureDistinct(endpoints: number, promptBlocks: number): void {
+function measureDistinct(endpoints: number, promptBlocks: number): Measure {
   const index = new RadixBlockIndex(BLOCKS_PER_ENDPOINT);
   const chain = new Uint32Array(2 * promptBlocks);
   const prompts = Math.ceil((1.2 * BLOCKS_PER_ENDPOINT) / promptBlocks);
@@ -173,8 +188,8 @@ function measureDistinct(endpoints: number, promptBlocks: number): void {
     for (let word = 0; word < chain.length; word++) chain[word] = rng.next() * 2 ** 32;
     index.record(chain, promptBlocks, i % endpoints);
   }
-  console.log(`${endpoints} endpoints, all prompts different and of ${promptBlocks} blocks`);
-  reportIndex(endpoints, index.sizeBytes);
+  const name = `index of distinct prompts of ${promptBlocks} blocks, ${endpoints} endpoints`;
+  return indexSize(name, endpoints, index.sizeBytes);
 }
 
 function nextChain(): Uint32Array {
@@ -193,7 +208,7 @@ function bestOfEight(matchedBySlot: Int32Array): number {
   return best;
 }
 
-function measureHash(): void {
+function measureHash(decisions: number): Measure {
   const timesUs = new Float64Array(decisions);
   for (let i = 0; i < decisions; i++) {
     const { prompt } = freshRequest();
@@ -201,26 +216,24 @@ function measureHash(): void {
     prompt.blocks(BLOCK_BYTES, PROMPT_BLOCKS);
     timesUs[i] = 1000 * (performance.now() - startMs);
   }
-  report("hash of 256 blocks", timesUs);
+  return meanOf("hash of 256 blocks, mean", timesUs);
 }
 
-function report(what: string, timesUs: Float64Array, budgetUs = Number.POSITIVE_INFINITY): void {
-  const sorted = timesUs.toSorted();
-  const at = (share: number): string =>
-    (sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN).toFixed(2);
-  const mean = sorted.reduce((sum, us) => sum + us, 0) / sorted.length;
-  const verdict = mean > budgetUs ? `  MISSES the budget of ${budgetUs} us` : "";
-  console.log(
-    `${what}: mean ${mean.toFixed(2)} us, p50 ${at(0.5)}, p99 ${at(0.99)}, p99.9 ${at(0.999)}${verdict}`,
-  );
+/** The mean as a figure; the tail is printed for the reader. */
+function meanOf(name: string, timesUs: Float64Array, budget?: Budget): Measure {
+  const tail = [0.5, 0.99, 0.999].map((share) => quantile(timesUs, share).toFixed(2));
+  const value = timesUs.reduce((sum, us) => sum + us, 0) / timesUs.length;
+  console.log(`${name} ${value.toFixed(2)} us, p50, p99 and p99.9: ${tail.join(", ")}`);
+  return { name, value, unit: "us", ...(budget && { budget }) };
 }
 
-function reportIndex(endpoints: number, sizeBytes: number): void {
-  const mib = sizeBytes / 2 ** 20;
+function quantile(timesUs: Float64Array, share: number): number {
+  return timesUs.toSorted()[Math.floor(share * (timesUs.length - 1))] ?? Number.NaN;
+}
+
+function indexSize(name: string, endpoints: number, sizeBytes: number): Measure {
   const perBlock = sizeBytes / (endpoints * BLOCKS_PER_ENDPOINT);
-  const verdict = mib > INDEX_MIB_MAX ? `  MISSES the budget of ${INDEX_MIB_MAX} MiB` : "";
   const rss = (process.memoryUsage().rss / 2 ** 20).toFixed(0);
-  console.log(
-    `  index ${mib.toFixed(0)} MiB, ${perBlock.toFixed(1)} bytes a block, RSS ${rss} MiB${verdict}`,
-  );
+  console.log(`${name}: ${perBlock.toFixed(1)} bytes a block, RSS ${rss} MiB`);
+  return { name, value: sizeBytes / 2 ** 20, unit: "MiB", budget: atMost(INDEX_MIB_MAX) };
 }

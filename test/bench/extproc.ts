@@ -1,5 +1,5 @@
 // Exchanges per second and core of the picker's ext_proc over TLS, against grpc-js that only echoes:
-//   node test/bench/extproc.ts [exchanges] [concurrency] [rounds]
+//   node test/bench/extproc.ts [--short] [exchanges] [concurrency] [rounds]
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
@@ -9,8 +9,9 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { ProcessingRequestSchema } from "../../src/front/extproc/gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
 import { frameOf, HeldBytes, MessageReader } from "../../src/front/extproc/grpc-frames.ts";
 import { PROCESS_PATH } from "../../src/front/extproc/processor-service.ts";
+import { type BenchRun, type Measure, runProgram } from "./measure.ts";
 
-const [exchanges = 20_000, concurrency = 64, rounds = 3] = process.argv.slice(2).map(Number);
+const RATIO_MIN = 1.4;
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const headers = (count: number, more: Readonly<Record<string, string>>) => ({
@@ -73,7 +74,7 @@ class Side {
   }
 
   /** Exchanges per second of the server's CPU time. */
-  async run(): Promise<number> {
+  async run(exchanges: number, concurrency: number): Promise<number> {
     const before = await this.#cpuUs();
     let left = exchanges;
     const worker = async (): Promise<void> => {
@@ -121,19 +122,45 @@ class Side {
   }
 }
 
-const picker = await Side.start("picker");
-const echo = await Side.start("echo");
-const ratios: number[] = [];
-for (let round = 0; round <= rounds; round++) {
-  const [ours, peer] = [await picker.run(), await echo.run()];
-  // The first round warms both up.
-  if (round === 0) continue;
-  ratios.push(ours / peer);
-  console.log(
-    `round ${round}: picker ${ours.toFixed(0)}, grpc-js ${peer.toFixed(0)} exchanges/s/core`,
-  );
+if (import.meta.main) await runProgram(measureExtProc);
+
+/** The picker beside a peer that does less, in turns; the first round warms both up. */
+export async function measureExtProc(run: BenchRun): Promise<readonly Measure[]> {
+  const { isShort, numbers } = run;
+  const [exchanges = isShort ? 4000 : 20_000, concurrency = 64, rounds = isShort ? 1 : 3] = numbers;
+  const picker = await Side.start("picker");
+  const echo = await Side.start("echo");
+  const turns: { readonly own: number; readonly peer: number }[] = [];
+  const { isLimit } = await clientLoad(async () => {
+    for (let round = 0; round <= rounds; round++) {
+      const own = await picker.run(exchanges, concurrency);
+      turns.push({ own, peer: await echo.run(exchanges, concurrency) });
+    }
+  });
+  picker.stop();
+  echo.stop();
+  const measured = turns.slice(1).sort((one, other) => one.own / one.peer - other.own / other.peer);
+  const { own, peer } = measured[measured.length >>> 1] ?? { own: Number.NaN, peer: Number.NaN };
+  return [
+    {
+      name: "ext_proc over TLS, exchanges",
+      value: own,
+      unit: "/s/core",
+      peer: "grpc-js",
+      ratio: own / peer,
+      budget: { limit: RATIO_MIN, isAtLeast: true, isRatio: true },
+      ...(isLimit && { remark: "the client was the limit" }),
+    },
+  ];
 }
-ratios.sort((one, other) => one - other);
-console.log(`ratio (median): ${ratios[Math.floor(ratios.length / 2)]?.toFixed(2)}`);
-picker.stop();
-echo.stop();
+
+/** Whether this process, which is the client, had no time to spare. */
+async function clientLoad(work: () => Promise<void>): Promise<{ readonly isLimit: boolean }> {
+  const before = process.cpuUsage();
+  const startMs = performance.now();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  const share = (user + system) / 1000 / (performance.now() - startMs);
+  console.log(`ext_proc: the client used ${share.toFixed(2)} of a core`);
+  return { isLimit: share > 0.9 };
+}

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
@@ -8,17 +8,23 @@ import { programPath } from "./native-tools.ts";
 // Load and engine on one core, whoever relays alone on the other.
 const LOAD_CORE = "0";
 const RELAY_CORE = "1";
+// What a server says is shown only when it does not start.
+const STDERR_CHARACTERS_MAX = 2000;
 
 /** A server whose CPU time can be read. */
 export class PeerProcess implements AsyncDisposable {
   readonly name: string;
   readonly port: number;
   readonly #child: ChildProcess;
+  #said = "";
 
   constructor(name: string, port: number, child: ChildProcess) {
     this.name = name;
     this.port = port;
     this.#child = child;
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#said = (this.#said + text).slice(-STDERR_CHARACTERS_MAX);
+    });
   }
 
   /** Starts a program on the relay's core and waits until it listens. */
@@ -28,7 +34,7 @@ export class PeerProcess implements AsyncDisposable {
     command: readonly string[],
     core: string = RELAY_CORE,
   ): Promise<PeerProcess> {
-    const peer = new PeerProcess(name, port, spawnOn(core, command, "ignore"));
+    const peer = new PeerProcess(name, port, spawnOn(core, command, ["ignore", "ignore", "pipe"]));
     await peer.#untilListening();
     return peer;
   }
@@ -50,7 +56,9 @@ export class PeerProcess implements AsyncDisposable {
 
   async #untilListening(): Promise<void> {
     for (let tries = 0; tries < 200; tries++) {
-      if (this.#child.exitCode !== null) throw new Error(`${this.name} ended at its start`);
+      if (this.#child.exitCode !== null) {
+        throw new Error(`${this.name} ended at its start: ${this.#said}`);
+      }
       const socket = connect(this.port, "127.0.0.1");
       const [isOpen] = await Promise.race([
         once(socket, "connect").then(() => [true]),
@@ -66,17 +74,17 @@ export class PeerProcess implements AsyncDisposable {
 
 /** Starts a load generator beside the relay, not on its core; its output is to be read. */
 export function spawnBeside(command: readonly string[]): ChildProcess {
-  return spawnOn(LOAD_CORE, command, "pipe");
+  return spawnOn(LOAD_CORE, command, ["ignore", "pipe", "inherit"]);
 }
 
-/** The engine, on the load's core. */
-export function startEngine(
-  port: number,
+/** Engines of one process on the load's core, one at each port. */
+export function startEngines(
+  ports: readonly number[],
   upstream: string,
   intervalUs: number,
 ): Promise<PeerProcess> {
-  const command = [upstream, String(port), String(intervalUs)];
-  return PeerProcess.start("engine", port, command, LOAD_CORE);
+  const command = [upstream, ...[intervalUs, ...ports].map(String)];
+  return PeerProcess.start("engine", ports.at(-1) ?? 0, command, LOAD_CORE);
 }
 
 /** Ports that nobody listens on at the moment. */
@@ -88,14 +96,10 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-function spawnOn(
-  core: string,
-  command: readonly string[],
-  stdout: "ignore" | "pipe",
-): ChildProcess {
+function spawnOn(core: string, command: readonly string[], stdio: StdioOptions): ChildProcess {
   const taskset = programPath("taskset");
   const [program, ...args] = taskset === undefined ? command : [taskset, "-c", core, ...command];
-  return spawn(program ?? "", args, { stdio: ["ignore", stdout, "inherit"] });
+  return spawn(program ?? "", args, { stdio });
 }
 
 function childrenOf(pid: number): number[] {

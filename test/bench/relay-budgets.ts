@@ -1,53 +1,22 @@
+import { atMost, type Budget, type Measure } from "./measure.ts";
 import type { RelaySample } from "./relay-measure.ts";
 
-/** One promise about the router beside nginx. */
-export interface RelayBudget {
-  readonly name: string;
-  readonly relayCase: string;
-  readonly limit: number;
-  readonly isAtLeast: boolean;
-  value(router: RelaySample, nginx: RelaySample): number;
-}
+/** What one peer was measured at, by case. */
+export type CaseSamples = ReadonlyMap<string, RelaySample>;
 
-/** A budget with what was measured. */
-export interface CheckedBudget {
-  readonly name: string;
-  readonly value: number;
-  readonly limit: string;
-  readonly isMet: boolean;
-}
-
-const shareOfNginx = (router: RelaySample, nginx: RelaySample): number =>
-  router.perCoreSecond / nginx.perCoreSecond;
-
-/** The whole job, scheduling, access log and metrics included, beside nginx's `proxy_pass`. */
-export const RELAY_BUDGETS: readonly RelayBudget[] = [
-  atLeast("json-1k", 0.42),
-  atLeast("json-16k", 0.25),
-  atLeast("json-220k", 0.18),
-  {
-    name: "sse-2000x20: CPU of an event over nginx's",
-    relayCase: "sse-2000x20",
-    limit: 1.4,
-    isAtLeast: false,
-    value: (router, nginx) => router.costUs / nginx.costUs,
-  },
-  {
-    name: "sse-2000x20: p50 over nginx's, us",
-    relayCase: "sse-2000x20",
-    limit: 50,
-    isAtLeast: false,
-    value: (router, nginx) => router.p50Us - nginx.p50Us,
-  },
-  {
-    name: "sse-2000x20: p99 over nginx's, us",
-    relayCase: "sse-2000x20",
-    limit: 5000,
-    isAtLeast: false,
-    value: (router, nginx) => router.p99Us - nginx.p99Us,
-  },
-  atLeast("sse-flat-out", 0.7),
-];
+// The whole job, scheduling, access log and metrics included, beside nginx's `proxy_pass`.
+const RATE_MIN: Readonly<Record<string, number>> = {
+  "json-1k": 0.42,
+  "json-16k": 0.25,
+  "json-220k": 0.18,
+  "sse-flat-out": 0.7,
+};
+const PACED = "sse-2000x20";
+const PACED_COST_MAX = 1.4;
+const PACED_P50_OVER_US_MAX = 50;
+const PACED_P99_OVER_US_MAX = 5000;
+// Above this share of a core nothing is left for more load.
+const SATURATED = 0.9;
 
 /** The value of one field in the middle of several runs. */
 export function medianSample(samples: readonly RelaySample[]): RelaySample {
@@ -67,23 +36,68 @@ export function medianSample(samples: readonly RelaySample[]): RelaySample {
   };
 }
 
-/** Judges the budgets of the cases that both sides have run. */
-export function checkBudgets(
-  router: ReadonlyMap<string, RelaySample>,
-  nginx: ReadonlyMap<string, RelaySample>,
-): CheckedBudget[] {
-  return RELAY_BUDGETS.flatMap((budget) => {
-    const own = router.get(budget.relayCase);
-    const peer = nginx.get(budget.relayCase);
-    if (own === undefined || peer === undefined) return [];
-    const value = budget.value(own, peer);
-    const isMet = budget.isAtLeast ? value >= budget.limit : value <= budget.limit;
-    const limit = `${budget.isAtLeast ? "≥" : "≤"} ${budget.limit}`;
-    return [{ name: budget.name, value, limit, isMet }];
+/** The router's figures beside those of each peer that ran the same cases. */
+export function relayMeasures(results: ReadonlyMap<string, CaseSamples>): Measure[] {
+  const peers = [...results].filter(([name]) => name !== "router");
+  return [...(results.get("router") ?? [])].flatMap(([relayCase, own]) => {
+    const beside = peers.flatMap(([peer, samples]): Measure[] => {
+      const sample = samples.get(relayCase);
+      if (sample === undefined) return [];
+      const measures = relayCase === PACED ? pacedMeasures : rateMeasures;
+      const remark = loadRemark(relayCase, own) ?? loadRemark(relayCase, sample, peer);
+      return measures(relayCase, own, { name: peer, sample }).map((measure) => ({
+        ...measure,
+        ...(remark && { remark }),
+      }));
+    });
+    return beside.length > 0 ? beside : [rateOf(relayCase, own)];
   });
 }
 
-function atLeast(relayCase: string, limit: number): RelayBudget {
-  const name = `${relayCase}: rate per core over nginx's`;
-  return { name, relayCase, limit, isAtLeast: true, value: shareOfNginx };
+interface Peer {
+  readonly name: string;
+  readonly sample: RelaySample;
+}
+
+function rateMeasures(relayCase: string, own: RelaySample, peer: Peer): Measure[] {
+  const limit = peer.name === "nginx" ? RATE_MIN[relayCase] : undefined;
+  const ratio = own.perCoreSecond / peer.sample.perCoreSecond;
+  const budget = limit !== undefined && { budget: { limit, isAtLeast: true, isRatio: true } };
+  return [{ ...rateOf(relayCase, own), peer: peer.name, ratio, ...budget }];
+}
+
+function rateOf(relayCase: string, own: RelaySample): Measure {
+  return { name: `${relayCase}, rate`, value: own.perCoreSecond, unit: "/s/core" };
+}
+
+function pacedMeasures(relayCase: string, own: RelaySample, peer: Peer): Measure[] {
+  const { name, sample } = peer;
+  const promised = (budget: Budget) => (name === "nginx" ? { budget } : {});
+  const over = (what: string, value: number, limit: number): Measure => ({
+    name: `${relayCase}, ${what} over the peer's`,
+    value,
+    unit: "us",
+    peer: name,
+    ...promised(atMost(limit)),
+  });
+  return [
+    {
+      name: `${relayCase}, CPU of an event`,
+      value: own.costUs,
+      unit: "us",
+      peer: name,
+      ratio: own.costUs / sample.costUs,
+      ...promised({ ...atMost(PACED_COST_MAX), isRatio: true }),
+    },
+    over("p50", own.p50Us - sample.p50Us, PACED_P50_OVER_US_MAX),
+    over("p99", own.p99Us - sample.p99Us, PACED_P99_OVER_US_MAX),
+  ];
+}
+
+/** Says when something else than who relays held the load back. */
+function loadRemark(relayCase: string, sample: RelaySample, name = "router"): string | undefined {
+  if (sample.failed > 0) return `${name}: ${sample.failed} failed`;
+  if (sample.loadCore > SATURATED) return `${name}: the load generator was the limit`;
+  if (relayCase === PACED || sample.core > SATURATED) return undefined;
+  return `${name}: not saturated, ${sample.core.toFixed(2)} of its core`;
 }

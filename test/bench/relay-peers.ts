@@ -2,24 +2,28 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { SINGLE } from "../fixtures/picker-configs.ts";
+import { endpointsText } from "../fixtures/running-epp.ts";
 import { programPath } from "./native-tools.ts";
 import { PeerProcess } from "./peer-process.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-/** Starts the router of a checkout in front of the engine, access log and metrics included. */
+/** Starts the router of a checkout in front of engines, access log and metrics included. */
 export function startRouter(
   name: string,
-  ports: { readonly engine: number; readonly own: number },
+  ports: { readonly engines: readonly number[]; readonly own: number },
   folder: string,
   checkout: string = ROOT,
 ): Promise<PeerProcess> {
   const config = join(folder, "picker.yaml");
   const endpoints = join(folder, "endpoints.yaml");
-  // Prefix matching and queues over one endpoint: the whole job of a decision.
+  // Prefix matching and queues, however many endpoints: the whole job of a decision.
   writeFileSync(config, SINGLE);
-  const endpoint = `{ name: engine-0, address: 127.0.0.1, port: "${ports.engine}" }`;
-  writeFileSync(endpoints, `endpoints:\n- ${endpoint}\n`);
+  const engines = ports.engines.map((port, i) => ({
+    name: `engine-${i}`,
+    address: `127.0.0.1:${port}`,
+  }));
+  writeFileSync(endpoints, endpointsText(engines));
   const main = join(checkout, "src/cli/main.ts");
   const files = ["--config", config, "--endpoints", endpoints];
   const own = ["--port", String(ports.own), "--admin-port", "0", "--model", "m"];

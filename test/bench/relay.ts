@@ -1,14 +1,15 @@
 // CPU and latency of the router's whole job beside nginx and haproxy, in turns within one run:
-//   node test/bench/relay.ts [--rounds 3] [--seconds 2] [--warmup 8] [--case NAME]… [--against CHECKOUT] [--json FILE]
+//   node test/bench/relay.ts [--short] [--rounds 3] [--seconds 2] [--warmup 8] [--case NAME]… [--against CHECKOUT] [--json FILE]
 // Needs Linux and gcc; servers that are missing are left out (Debian: apt-get install nginx haproxy).
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { publish } from "./measure.ts";
 import { nativeTools, programPath } from "./native-tools.ts";
-import { freePorts, type PeerProcess, startEngine } from "./peer-process.ts";
-import { checkBudgets, medianSample } from "./relay-budgets.ts";
+import { freePorts, type PeerProcess, startEngines } from "./peer-process.ts";
+import { medianSample, relayMeasures } from "./relay-budgets.ts";
 import {
   measure,
   RELAY_CASES,
@@ -21,11 +22,13 @@ import { startHaproxy, startNginx, startRouter } from "./relay-peers.ts";
 // 20 events a second on each stream.
 const EVENT_INTERVAL_US = 50_000;
 
+const isShort = process.argv.includes("--short");
 const { values } = parseArgs({
   options: {
-    rounds: { type: "string", default: "3" },
-    seconds: { type: "string", default: "2" },
-    warmup: { type: "string", default: "8" },
+    short: { type: "boolean" },
+    rounds: { type: "string", default: isShort ? "1" : "3" },
+    seconds: { type: "string", default: isShort ? "1" : "2" },
+    warmup: { type: "string", default: isShort ? "2" : "8" },
     case: { type: "string", multiple: true },
     against: { type: "string" },
     json: { type: "string" },
@@ -50,10 +53,13 @@ try {
 
 async function main(): Promise<void> {
   const tools = nativeTools(folder);
-  if (tools === undefined) return console.log("relay: skipped, gcc is missing");
+  if (tools === undefined) {
+    console.log("relay: skipped, gcc is missing");
+    return publish([]);
+  }
   if (programPath("taskset") === undefined) console.log("taskset is missing: nothing is pinned");
   const [engine = 0, own = 0, against = 0, nginx = 0, haproxy = 0] = await freePorts(5);
-  peers.push(await startEngine(engine, tools.upstream, EVENT_INTERVAL_US));
+  peers.push(await startEngines([engine], tools.upstream, EVENT_INTERVAL_US));
   const relays: PeerProcess[] = [];
   // What has started is ended even when the next one does not start.
   const add = async (starting: Promise<PeerProcess> | undefined): Promise<void> => {
@@ -62,9 +68,9 @@ async function main(): Promise<void> {
     relays.push(peer);
     peers.push(peer);
   };
-  await add(startRouter("router", { engine, own }, folder));
+  await add(startRouter("router", { engines: [engine], own }, folder));
   if (values.against !== undefined) {
-    await add(startRouter("against", { engine, own: against }, folder, values.against));
+    await add(startRouter("against", { engines: [engine], own: against }, folder, values.against));
   }
   await add(startNginx({ engine, own: nginx }, folder));
   await add(startHaproxy({ engine, own: haproxy }, folder));
@@ -117,19 +123,13 @@ function line(name: string, sample: RelaySample, nginx: RelaySample | undefined)
 }
 
 function report(results: ReadonlyMap<string, ReadonlyMap<string, RelaySample>>): void {
-  const budgets = checkBudgets(
-    results.get("router") ?? new Map(),
-    results.get("nginx") ?? new Map(),
-  );
-  console.log("\nbudgets");
-  for (const { name, value, limit, isMet } of budgets) {
-    console.log(`  ${isMet ? "met   " : "MISSED"} ${name}: ${value.toFixed(2)} (${limit})`);
-  }
+  const measures = relayMeasures(results);
+  publish(measures);
   if (values.json === undefined) return;
   const peersByName = Object.fromEntries(
     [...results].map(([name, cases]) => [name, Object.fromEntries(cases)]),
   );
-  writeFileSync(values.json, `${JSON.stringify({ peers: peersByName, budgets }, null, 2)}\n`);
+  writeFileSync(values.json, `${JSON.stringify({ peers: peersByName, measures }, null, 2)}\n`);
 }
 
 /** Thousands of streams take their time to begin. */

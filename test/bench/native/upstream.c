@@ -1,6 +1,6 @@
-// An engine that costs little: answers 1 KB of JSON, 64 events at once (path …/burst), or an endless
-// stream of stamped events, one an interval for each connection (path …/paced).
-//   upstream PORT INTERVAL_US
+// Engines that cost little: they answer 1 KB of JSON, 64 events at once (path …/burst), or stamped
+// events, one an interval for each connection: without end (path …/paced) or 1000 (query ?answer).
+//   upstream INTERVAL_US PORT…
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,16 +16,17 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_FD = 65536, HEAD_BYTES = 8192, SLOTS = 500, BURST = 64 };
+enum { MAX_FD = 65536, HEAD_BYTES = 8192, SLOTS = 500, BURST = 64, ANSWER = 1000 };
 
 // One connection; a paced stream stays in its slot of the wheel, which turns once an interval.
 typedef struct {
-  int headBytes, kind, slot;
+  int headBytes, kind, slot, eventsLeft;
   long bodyLeft;
   char head[HEAD_BYTES + 1];
 } Connection;
 
 static Connection *connections[MAX_FD];
+static char isServer[MAX_FD];
 static int *slots[SLOTS], slotSizes[SLOTS];
 static char json[2048], burst[BURST * 320];
 static int jsonBytes, burstBytes[BURST + 1];
@@ -73,25 +74,35 @@ static void answer(int fd, Connection *c) {
     writeBurst(fd);
   } else if (write(fd, streamHead, sizeof streamHead - 1) > 0 && c->slot < 0) {
     c->slot = rand() % SLOTS;
+    c->eventsLeft = c->kind == 3 ? ANSWER : -1;
     slots[c->slot] = realloc(slots[c->slot], sizeof(int) * (slotSizes[c->slot] + 1));
     slots[c->slot][slotSizes[c->slot]++] = fd;
   }
 }
 
+static void leaveSlot(int fd, Connection *c) {
+  if (c->slot < 0) return;
+  int *slot = slots[c->slot], *size = &slotSizes[c->slot];
+  for (int i = 0; i < *size; i++)
+    if (slot[i] == fd) slot[i] = slot[--*size];
+  c->slot = -1;
+}
+
 static void turn(int slot) {
-  for (int i = 0; i < slotSizes[slot]; i++) {
+  // The last takes the place of one that leaves.
+  for (int i = slotSizes[slot] - 1; i >= 0; i--) {
+    int fd = slots[slot][i], flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     char event[300], chunk[320];
     sprintf(event, "data: {\"t\":%020ld,\"choices\":[{\"delta\":{\"content\":\"%0120d\"}}]}\n\n", nowNs(), i);
-    if (send(slots[slot][i], chunk, chunkOf(chunk, event), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) continue;
+    if (send(fd, chunk, chunkOf(chunk, event), flags) < 0) continue;
+    if (--connections[fd]->eventsLeft != 0) continue;
+    leaveSlot(fd, connections[fd]);
+    send(fd, "0\r\n\r\n", 5, flags);
   }
 }
 
 static void leave(int fd, Connection *c) {
-  if (c->slot >= 0) {
-    int *slot = slots[c->slot], *size = &slotSizes[c->slot];
-    for (int i = 0; i < *size; i++)
-      if (slot[i] == fd) slot[i] = slot[--*size];
-  }
+  leaveSlot(fd, c);
   connections[fd] = NULL;
   free(c);
   close(fd);
@@ -127,10 +138,18 @@ static void receive(int fd) {
     c->headBytes = 0;
     char *length = strcasestr(c->head, "content-length:"), *line = strchr(c->head, '\r');
     *line = 0;
-    c->kind = strstr(c->head, "/burst") ? 1 : strstr(c->head, "/paced") ? 2 : 0;
+    c->kind = strstr(c->head, "/burst")    ? 1
+              : strstr(c->head, "/paced")  ? 2
+              : strstr(c->head, "?answer") ? 3
+                                           : 0;
     c->bodyLeft = length ? atol(length + 15) : 0;
     if (c->bodyLeft == 0) answer(fd, c);
   }
+}
+
+static void watch(int epoll, int fd) {
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+  epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
 static void acceptAll(int epoll, int server) {
@@ -140,31 +159,32 @@ static void acceptAll(int epoll, int server) {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     connections[fd] = calloc(1, sizeof(Connection));
     connections[fd]->slot = -1;
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+    watch(epoll, fd);
   }
 }
 
+static void listenOn(int epoll, int port) {
+  int server = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
+  setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port = htons(port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  if (bind(server, (void *)&address, sizeof address) || listen(server, 8192)) exit(1);
+  isServer[server] = 1;
+  watch(epoll, server);
+}
+
 int main(int argc, char **argv) {
-  if (argc != 3) return 2;
+  if (argc < 3) return 2;
   signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prepare();
-  long slotNs = atol(argv[2]) * 1000L / SLOTS;
-  int server = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1, epoll = epoll_create1(0);
-  setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  struct sockaddr_in address = {.sin_family = AF_INET,
-                                .sin_port = htons(atoi(argv[1])),
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  if (bind(server, (void *)&address, sizeof address) || listen(server, 8192)) return 1;
-  int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+  long slotNs = atol(argv[1]) * 1000L / SLOTS;
+  int epoll = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+  for (int i = 2; i < argc; i++) listenOn(epoll, atoi(argv[i]));
   struct itimerspec every = {{0, slotNs}, {0, slotNs}};
   timerfd_settime(timer, 0, &every, NULL);
-  int own[] = {server, timer};
-  for (int i = 0; i < 2; i++) {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = own[i]};
-    epoll_ctl(epoll, EPOLL_CTL_ADD, own[i], &event);
-  }
+  watch(epoll, timer);
   long turned = 0;
   for (;;) {
     struct epoll_event events[512];
@@ -172,7 +192,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < count; i++) {
       int fd = events[i].data.fd;
       long ticks;
-      if (fd == server) acceptAll(epoll, server);
+      if (isServer[fd]) acceptAll(epoll, fd);
       else if (fd != timer) receive(fd);
       else if (read(timer, &ticks, sizeof ticks) > 0)
         while (ticks-- > 0) turn(turned++ % SLOTS);

@@ -1,0 +1,133 @@
+// Runs the benchmarks one after the other, each in a process of its own, and prints one table:
+//   npm run bench -- [--only NAME,…] [--short] [--json FILE]
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { isMet, type Measure, measureTable } from "./measure.ts";
+
+/** Files of this folder, in the order in which they run. */
+const PROGRAMS = [
+  "decision",
+  "body",
+  "relay",
+  "long-prompt",
+  "idle",
+  "extproc",
+  "simulation",
+  "compare",
+] as const;
+type ProgramName = (typeof PROGRAMS)[number];
+
+const PROGRAM_MINUTES_MAX = 15;
+// Beside more work than this, times are those of the machine's other work.
+const BUSY_LOAD_PER_CORE = 0.5;
+
+interface BenchFlags {
+  readonly only: readonly ProgramName[];
+  readonly isShort: boolean;
+  readonly json: string | undefined;
+}
+
+interface ProgramResult {
+  readonly program: ProgramName;
+  readonly seconds: number;
+  /** Null when it ended without its figures. */
+  readonly measures: readonly Measure[] | null;
+}
+
+if (import.meta.main) await runSuite(readFlags(process.argv.slice(2)));
+
+async function runSuite({ only, isShort, json }: BenchFlags): Promise<void> {
+  const loadAtStart = loadavg()[0] ?? 0;
+  const startedAt = new Date().toISOString();
+  const results: ProgramResult[] = [];
+  for (const program of only) {
+    console.log(`\n== ${program}`);
+    results.push(await runOne(program, isShort));
+  }
+  const machine = {
+    cores: availableParallelism(),
+    cpu: cpus()[0]?.model ?? "unknown",
+    node: process.version,
+    loadAtStart,
+    loadAtEnd: loadavg()[0] ?? 0,
+  };
+  const measures = results.flatMap((result) => result.measures ?? []);
+  const missed = measures.filter((one) => isMet(one) === false).map(({ name }) => name);
+  const failed = results.filter((result) => result.measures === null);
+  console.log(`\n${measureTable(measures)}\n`);
+  console.log(`${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${startedAt}`);
+  console.log(
+    `load average ${loadAtStart.toFixed(2)} at the start, ${machine.loadAtEnd.toFixed(2)} at the end`,
+  );
+  if (loadAtStart > BUSY_LOAD_PER_CORE * machine.cores) {
+    console.log("the machine was busy at the start: times are not to be quoted");
+  }
+  console.log(
+    `${missed.length} of ${measures.filter(({ budget }) => budget).length} budgets missed`,
+  );
+  for (const { program } of failed) console.log(`${program} gave no figures`);
+  if (json !== undefined) {
+    const report = { startedAt, isShort, machine, missed, results };
+    writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  }
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+/** One program as the leader of a group, which is ended as one when its time is over. */
+async function runOne(program: ProgramName, isShort: boolean): Promise<ProgramResult> {
+  const startMs = performance.now();
+  const file = join(import.meta.dirname, `${program}.ts`);
+  const child = fork(file, isShort ? ["--short"] : [], {
+    execArgv: ["--expose-gc"],
+    detached: true,
+  });
+  let measures: readonly Measure[] | null = null;
+  child.on("message", (told) => {
+    measures = told as readonly Measure[];
+  });
+  const end = (): void => {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  };
+  const stop = (): void => {
+    end();
+    process.exit(130);
+  };
+  const timer = setTimeout(end, PROGRAM_MINUTES_MAX * 60_000);
+  process.once("SIGINT", stop).once("SIGTERM", stop);
+  // Its figures have arrived once the channel is closed.
+  await Promise.all([once(child, "exit"), once(child, "disconnect")]);
+  process.off("SIGINT", stop).off("SIGTERM", stop);
+  clearTimeout(timer);
+  return { program, seconds: (performance.now() - startMs) / 1000, measures };
+}
+
+function readFlags(args: readonly string[]): BenchFlags {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        only: { type: "string" },
+        short: { type: "boolean", default: false },
+        json: { type: "string" },
+      },
+    });
+    const only = values.only?.split(",").map(programOf) ?? PROGRAMS;
+    return { only, isShort: values.short, json: values.json };
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
+}
+
+function programOf(name: string): ProgramName {
+  const known = PROGRAMS.find((program) => program === name);
+  if (known === undefined) {
+    throw new Error(`--only ${name}: no such benchmark (allowed: ${PROGRAMS.join(", ")})`);
+  }
+  return known;
+}
