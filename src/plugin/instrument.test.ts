@@ -55,11 +55,20 @@ test("instrument: of many failures one line in a hundred is logged, and all are 
   );
 });
 
-test("instrument: one call in 64 is timed", () => {
+test("instrument: one call in 61 is timed", () => {
   const { instrument, meter } = instrumented(fixedClock(0, 3));
-  for (let i = 0; i < 129; i++) instrument.call(plugin, "score", () => undefined);
+  for (let i = 0; i < 123; i++) instrument.call(plugin, "score", () => undefined);
   assert.deepEqual(
     meter.readings,
     Array.from({ length: 3 }, () => ({ name: "plugin-ms", labels, value: 3 })),
   );
+});
+
+test("instrument: each of eight plugins that are called in turn is timed", () => {
+  const { instrument, meter } = instrumented(fixedClock(0, 3));
+  const types = Array.from({ length: 8 }, (_, i) => `scorer-${i}`);
+  for (let round = 0; round < 61; round++) {
+    for (const type of types) instrument.call({ ...plugin, type }, "score", () => undefined);
+  }
+  assert.deepEqual(meter.readings.map((reading) => reading.labels?.["plugin_type"]).sort(), types);
 });

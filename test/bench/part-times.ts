@@ -1,6 +1,6 @@
 import type { Meter } from "../../src/core/meter.ts";
 
-/** Medians of what the core's own instrument times, one call in 64. */
+/** Medians of what the core's own instrument times, one call in 61. */
 export class PartTimes implements Meter {
   readonly #timesUs = new Map<string, number[]>();
 
