@@ -46,18 +46,22 @@ export function isMet({ value, ratio, budget }: Measure): boolean | undefined {
   return budget.isAtLeast ? judged >= budget.limit : judged <= budget.limit;
 }
 
+/** Empty without a budget. */
+export function verdict(measure: Measure): "met" | "MISSED" | "" {
+  if (measure.budget === undefined) return "";
+  return isMet(measure) === true ? "met" : "MISSED";
+}
+
 export function measureTable(measures: readonly Measure[]): string {
   const rows = measures.map((measure) => {
-    const { name, value, unit, budget, peer, ratio, remark } = measure;
-    const isPromised = isMet(measure);
-    const limit = budget && `${budget.isAtLeast ? "≥" : "≤"} ${budget.limit}`;
+    const { name, value, unit, peer, ratio, remark } = measure;
     return [
       name,
       significant(value),
       unit,
       ratio === undefined ? (peer ?? "") : `${ratio.toFixed(2)}x ${peer}`,
-      budget?.isRatio ? `${limit}x` : (limit ?? ""),
-      isPromised === undefined ? "" : isPromised ? "met" : "MISSED",
+      budgetText(measure),
+      verdict(measure),
       remark ?? "",
     ];
   });
@@ -80,6 +84,12 @@ export function publish(measures: readonly Measure[]): void {
   else process.send(measures);
 }
 
-function significant(value: number): string {
+/** The limit with its direction; empty without a budget. */
+export function budgetText({ budget }: Measure): string {
+  if (budget === undefined) return "";
+  return `${budget.isAtLeast ? "≥" : "≤"} ${budget.limit}${budget.isRatio ? "x" : ""}`;
+}
+
+export function significant(value: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }

@@ -32,6 +32,22 @@ interface BenchFlags {
   readonly json: string | undefined;
 }
 
+/** What `--json` writes. */
+export interface BenchReport {
+  readonly startedAt: string;
+  readonly isShort: boolean;
+  /** A busy machine shows in its load averages. */
+  readonly machine: {
+    readonly cores: number;
+    readonly cpu: string;
+    readonly node: string;
+    readonly loadAtStart: number;
+    readonly loadAtEnd: number;
+  };
+  readonly missed: readonly string[];
+  readonly results: readonly ProgramResult[];
+}
+
 interface ProgramResult {
   readonly program: ProgramName;
   readonly seconds: number;
@@ -56,26 +72,36 @@ async function runSuite({ only, isShort, json }: BenchFlags): Promise<void> {
     loadAtStart,
     loadAtEnd: loadavg()[0] ?? 0,
   };
-  const measures = results.flatMap((result) => result.measures ?? []);
-  const missed = measures.filter((one) => isMet(one) === false).map(({ name }) => name);
-  const failed = results.filter((result) => result.measures === null);
-  console.log(`\n${measureTable(measures)}\n`);
-  console.log(`${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${startedAt}`);
-  console.log(
-    `load average ${loadAtStart.toFixed(2)} at the start, ${machine.loadAtEnd.toFixed(2)} at the end`,
-  );
-  if (loadAtStart > BUSY_LOAD_PER_CORE * machine.cores) {
-    console.log("the machine was busy at the start: times are not to be quoted");
+  const missed = figuresOf(results).filter((one) => isMet(one) === false);
+  const report = { startedAt, isShort, machine, missed: missed.map(nameOf), results };
+  print(report);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  if (results.some(({ measures }) => measures === null)) process.exitCode = 1;
+}
+
+function print({ startedAt, machine, missed, results }: BenchReport): void {
+  const { cores, cpu, node, loadAtStart, loadAtEnd } = machine;
+  const figures = figuresOf(results);
+  console.log(`\n${measureTable(figures)}\n`);
+  console.log(`${cores} cores of ${cpu}, Node ${node}, ${startedAt}`);
+  console.log(`load average ${loadAtStart.toFixed(2)} at start, ${loadAtEnd.toFixed(2)} at end`);
+  if (loadAtStart > BUSY_LOAD_PER_CORE * cores) {
+    console.log("the machine was busy at the start: its times are not to be quoted");
   }
-  console.log(
-    `${missed.length} of ${measures.filter(({ budget }) => budget).length} budgets missed`,
-  );
-  for (const { program } of failed) console.log(`${program} gave no figures`);
-  if (json !== undefined) {
-    const report = { startedAt, isShort, machine, missed, results };
-    writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  const promised = figures.filter(({ budget }) => budget !== undefined).length;
+  console.log(`${missed.length} of ${promised} budgets missed`);
+  for (const { program, measures } of results) {
+    if (measures === null) console.log(`${program} gave no figures`);
   }
-  if (failed.length > 0) process.exitCode = 1;
+}
+
+function figuresOf(results: readonly ProgramResult[]): readonly Measure[] {
+  return results.flatMap(({ measures }) => measures ?? []);
+}
+
+/** Figures that are taken against several peers bear the same name. */
+function nameOf({ name, peer }: Measure): string {
+  return peer === undefined ? name : `${name} (${peer})`;
 }
 
 /** One program as the leader of a group, which is ended as one when its time is over. */
