@@ -12,6 +12,7 @@ import { isMet, type Measure, measureTable } from "./measure.ts";
 /** Files of this folder, in the order in which they run. */
 const PROGRAMS = [
   "decision",
+  "threads",
   "body",
   "relay",
   "long-prompt",
