@@ -3,10 +3,10 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { availableParallelism, cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { loadAverage, type MachineFacts, machineFacts, OtherWork } from "./machine.ts";
 import { isMet, type Measure, measureTable } from "./measure.ts";
 
 /** Files of this folder, in the order in which they run. */
@@ -24,8 +24,8 @@ const PROGRAMS = [
 type ProgramName = (typeof PROGRAMS)[number];
 
 const PROGRAM_MINUTES_MAX = 15;
-// Beside more work than this, times are those of the machine's other work.
-const BUSY_LOAD_PER_CORE = 0.5;
+// Beside more work than this a run tells of that work as well.
+const OTHER_CORES_MAX = 0.1;
 
 interface BenchFlags {
   readonly only: readonly ProgramName[];
@@ -37,14 +37,9 @@ interface BenchFlags {
 export interface BenchReport {
   readonly startedAt: string;
   readonly isShort: boolean;
-  /** A busy machine shows in its load averages. */
-  readonly machine: {
-    readonly cores: number;
-    readonly cpu: string;
-    readonly node: string;
-    readonly loadAtStart: number;
-    readonly loadAtEnd: number;
-  };
+  readonly machine: MachineFacts;
+  readonly loadAtStart: number;
+  readonly loadAtEnd: number;
   readonly missed: readonly string[];
   readonly results: readonly ProgramResult[];
 }
@@ -52,6 +47,8 @@ export interface BenchReport {
 interface ProgramResult {
   readonly program: ProgramName;
   readonly seconds: number;
+  /** Cores that the machine's other work used meanwhile. */
+  readonly otherCores: number | null;
   /** Null when it ended without its figures. */
   readonly measures: readonly Measure[] | null;
 }
@@ -59,41 +56,43 @@ interface ProgramResult {
 if (import.meta.main) await runSuite(readFlags(process.argv.slice(2)));
 
 async function runSuite({ only, isShort, json }: BenchFlags): Promise<void> {
-  const loadAtStart = loadavg()[0] ?? 0;
+  const loadAtStart = loadAverage();
   const startedAt = new Date().toISOString();
   const results: ProgramResult[] = [];
   for (const program of only) {
     console.log(`\n== ${program}`);
     results.push(await runOne(program, isShort));
   }
-  const machine = {
-    cores: availableParallelism(),
-    cpu: cpus()[0]?.model ?? "unknown",
-    node: process.version,
-    loadAtStart,
-    loadAtEnd: loadavg()[0] ?? 0,
-  };
   const missed = figuresOf(results).filter((one) => isMet(one) === false);
-  const report = { startedAt, isShort, machine, missed: missed.map(nameOf), results };
+  const report: BenchReport = {
+    startedAt,
+    isShort,
+    machine: machineFacts(),
+    loadAtStart,
+    loadAtEnd: loadAverage(),
+    missed: missed.map(nameOf),
+    results,
+  };
   print(report);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
   if (results.some(({ measures }) => measures === null)) process.exitCode = 1;
 }
 
-function print({ startedAt, machine, missed, results }: BenchReport): void {
-  const { cores, cpu, node, loadAtStart, loadAtEnd } = machine;
+function print({ startedAt, machine, loadAtStart, loadAtEnd, missed, results }: BenchReport): void {
+  const { cores, cpu, node } = machine;
   const figures = figuresOf(results);
   console.log(`\n${measureTable(figures)}\n`);
   console.log(`${cores} cores of ${cpu}, Node ${node}, ${startedAt}`);
   console.log(`load average ${loadAtStart.toFixed(2)} at start, ${loadAtEnd.toFixed(2)} at end`);
-  if (loadAtStart > BUSY_LOAD_PER_CORE * cores) {
-    console.log("the machine was busy at the start: its times are not to be quoted");
+  for (const { program, measures, otherCores } of results) {
+    if (measures === null) console.log(`${program} gave no figures`);
+    else if (otherCores !== null && otherCores > OTHER_CORES_MAX) {
+      const used = `other work used ${otherCores.toFixed(2)} cores`;
+      console.log(`${program}: ${used} meanwhile, so its times are not to be quoted`);
+    }
   }
   const promised = figures.filter(({ budget }) => budget !== undefined).length;
   console.log(`${missed.length} of ${promised} budgets missed`);
-  for (const { program, measures } of results) {
-    if (measures === null) console.log(`${program} gave no figures`);
-  }
 }
 
 function figuresOf(results: readonly ProgramResult[]): readonly Measure[] {
@@ -108,6 +107,7 @@ function nameOf({ name, peer }: Measure): string {
 /** One program as the leader of a group, which is ended as one when its time is over. */
 async function runOne(program: ProgramName, isShort: boolean): Promise<ProgramResult> {
   const startMs = performance.now();
+  const others = new OtherWork();
   const file = join(import.meta.dirname, `${program}.ts`);
   const child = fork(file, isShort ? ["--short"] : [], {
     execArgv: ["--expose-gc"],
@@ -130,7 +130,8 @@ async function runOne(program: ProgramName, isShort: boolean): Promise<ProgramRe
   await Promise.all([once(child, "exit"), once(child, "disconnect")]);
   process.off("SIGINT", stop).off("SIGTERM", stop);
   clearTimeout(timer);
-  return { program, seconds: (performance.now() - startMs) / 1000, measures };
+  const seconds = (performance.now() - startMs) / 1000;
+  return { program, seconds, otherCores: others.cores(), measures };
 }
 
 function readFlags(args: readonly string[]): BenchFlags {
