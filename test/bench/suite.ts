@@ -59,22 +59,22 @@ async function runSuite({ only, isShort, json }: BenchFlags): Promise<void> {
   const loadAtStart = loadAverage();
   const startedAt = new Date().toISOString();
   const results: ProgramResult[] = [];
-  for (const program of only) {
-    console.log(`\n== ${program}`);
-    results.push(await runOne(program, isShort));
-  }
-  const missed = figuresOf(results).filter((one) => isMet(one) === false);
-  const report: BenchReport = {
+  const report = (): BenchReport => ({
     startedAt,
     isShort,
     machine: machineFacts(),
     loadAtStart,
     loadAtEnd: loadAverage(),
-    missed: missed.map(nameOf),
+    missed: missedOf(results),
     results,
-  };
-  print(report);
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  });
+  for (const program of only) {
+    console.log(`\n== ${program}`);
+    results.push(await runOne(program, isShort));
+    // A run that is ended early leaves what it has.
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(report(), null, 2)}\n`);
+  }
+  print(report());
   if (results.some(({ measures }) => measures === null)) process.exitCode = 1;
 }
 
@@ -100,8 +100,10 @@ function figuresOf(results: readonly ProgramResult[]): readonly Measure[] {
 }
 
 /** Figures that are taken against several peers bear the same name. */
-function nameOf({ name, peer }: Measure): string {
-  return peer === undefined ? name : `${name} (${peer})`;
+function missedOf(results: readonly ProgramResult[]): readonly string[] {
+  return figuresOf(results)
+    .filter((measure) => isMet(measure) === false)
+    .map(({ name, peer }) => (peer === undefined ? name : `${name} (${peer})`));
 }
 
 /** One program as the leader of a group, which is ended as one when its time is over. */
@@ -144,6 +146,8 @@ function readFlags(args: readonly string[]): BenchFlags {
         json: { type: "string" },
       },
     });
+    // A path that cannot be written is told before the run.
+    if (values.json !== undefined) writeFileSync(values.json, "");
     const only = values.only?.split(",").map(programOf) ?? PROGRAMS;
     return { only, isShort: values.short, json: values.json };
   } catch (error) {
