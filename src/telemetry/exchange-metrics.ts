@@ -2,6 +2,8 @@ import type { ExchangeObserver, ExchangeReport, PdOutcome } from "../core/exchan
 import type { MetricLabels } from "../core/meter.ts";
 import type { Instruments } from "./instruments.ts";
 import { LabelCap, OTHER_LABEL } from "./label-cap.ts";
+import type { MetricKey } from "./metric-table.ts";
+import type { HistogramSeries } from "./series.ts";
 
 /** Distinct models that get series of their own (llm-d's cap). */
 const MODELS_MAX = 1000;
@@ -17,23 +19,24 @@ export class ExchangeMetrics implements ExchangeObserver {
   readonly #instruments: Instruments;
   readonly #models = new LabelCap(MODELS_MAX);
   readonly #pdReasons = new LabelCap(PD_REASONS_MAX);
-  readonly #labelsByModel = new Map<string, MetricLabels>();
+  readonly #seriesByModel = new Map<string, ModelSeries>();
 
   constructor(instruments: Instruments) {
     this.#instruments = instruments;
   }
 
   started(model: string): void {
-    this.#instruments.shift("running", this.#labelsOf(model), 1);
+    this.#instruments.shift("running", this.#seriesOf(model).labels, 1);
   }
 
   chunkGap(model: string, gapMs: number): void {
-    this.#instruments.observe("itlSeconds", this.#labelsOf(model), gapMs / 1000);
+    this.#seriesOf(model).observe("itlSeconds", gapMs / 1000);
   }
 
   finished(report: ExchangeReport): void {
     const { model, how, rejection, decisionId, outcome } = report;
-    const labels = this.#labelsOf(model ?? UNKNOWN_MODEL);
+    const series = this.#seriesOf(model ?? UNKNOWN_MODEL);
+    const { labels } = series;
     if (outcome.status >= 400) {
       const error = { ...labels, error_code: String(outcome.status) };
       this.#instruments.count("requestErrors", error);
@@ -51,33 +54,34 @@ export class ExchangeMetrics implements ExchangeObserver {
       return;
     }
     if (model !== undefined) this.#instruments.shift("running", labels, -1);
-    this.#dispatched(report, labels);
+    this.#dispatched(report, series);
   }
 
-  #dispatched(report: ExchangeReport, labels: MetricLabels): void {
+  #dispatched(report: ExchangeReport, series: ModelSeries): void {
     const { outcome } = report;
     const { usage, ttftMs, e2eMs, pd } = outcome;
     const instruments = this.#instruments;
+    const { labels } = series;
     instruments.count("requests", labels);
-    instruments.observe("requestSeconds", labels, e2eMs / 1000);
-    instruments.observe("requestBytes", labels, report.requestBytes);
-    instruments.observe("responseBytes", labels, outcome.responseBytes);
+    series.observe("requestSeconds", e2eMs / 1000);
+    series.observe("requestBytes", report.requestBytes);
+    series.observe("responseBytes", outcome.responseBytes);
     if (usage.promptTokens !== null) {
-      instruments.observe("inputTokens", labels, usage.promptTokens);
+      series.observe("inputTokens", usage.promptTokens);
     }
     if (usage.cachedTokens !== null) {
-      instruments.observe("cachedTokens", labels, usage.cachedTokens);
+      series.observe("cachedTokens", usage.cachedTokens);
     }
     const tokens = usage.completionTokens;
-    if (tokens !== null) instruments.observe("outputTokens", labels, tokens);
+    if (tokens !== null) series.observe("outputTokens", tokens);
     if (tokens !== null && tokens > 0) {
-      instruments.observe("ntpotSeconds", labels, e2eMs / 1000 / tokens);
+      series.observe("ntpotSeconds", e2eMs / 1000 / tokens);
     }
     if (ttftMs !== null) {
       const streaming = String(report.isStreaming);
       instruments.observe("ttftSeconds", { ...labels, streaming }, ttftMs / 1000);
       if (report.isStreaming && tokens !== null && tokens > 1) {
-        instruments.observe("tpotSeconds", labels, (e2eMs - ttftMs) / 1000 / (tokens - 1));
+        series.observe("tpotSeconds", (e2eMs - ttftMs) / 1000 / (tokens - 1));
       }
     }
     const reasons = outcome.retryReasons ?? [];
@@ -98,19 +102,40 @@ export class ExchangeMetrics implements ExchangeObserver {
     if (pd.kvBytes !== null) this.#instruments.count("pdTransferBytes", {}, pd.kvBytes);
   }
 
-  #labelsOf(model: string): MetricLabels {
+  #seriesOf(model: string): ModelSeries {
     const name = this.#models.of(model);
-    let labels = this.#labelsByModel.get(name);
-    if (labels === undefined) {
-      // llm-d's values for a request without fairness id and priority.
-      labels = {
-        model_name: name,
-        target_model_name: name,
-        fairness_id: "default-flow",
-        priority: "0",
-      };
-      this.#labelsByModel.set(name, labels);
+    let series = this.#seriesByModel.get(name);
+    if (series === undefined) {
+      series = new ModelSeries(name, this.#instruments);
+      this.#seriesByModel.set(name, series);
     }
-    return labels;
+    return series;
+  }
+}
+
+/** A model's histograms, each looked up by its labels once. */
+class ModelSeries {
+  readonly labels: MetricLabels;
+  readonly #instruments: Instruments;
+  readonly #histograms = new Map<MetricKey, HistogramSeries>();
+
+  constructor(name: string, instruments: Instruments) {
+    // llm-d's values for a request without fairness id and priority.
+    this.labels = {
+      model_name: name,
+      target_model_name: name,
+      fairness_id: "default-flow",
+      priority: "0",
+    };
+    this.#instruments = instruments;
+  }
+
+  observe(key: MetricKey, value: number): void {
+    let series = this.#histograms.get(key);
+    if (series === undefined) {
+      series = this.#instruments.histogram(key, this.labels);
+      this.#histograms.set(key, series);
+    }
+    series.observe(value);
   }
 }
