@@ -93,11 +93,12 @@ export async function startRouter(
   const { clock, timeScale, log, options } = settings;
   const events = new EventStream();
   let front: RouterFront | undefined;
+  const accessLog = createAccessLog(process.stdout);
   const telemetry: Telemetry = createTelemetry({
     pools: () => pools.map(poolView),
     bufferedBytes: () => front?.bufferedBytes ?? 0,
     build: { commit: "unknown", ref: process.env["npm_package_version"] ?? "unknown" },
-    accessLog: createAccessLog(process.stdout),
+    accessLog,
   });
   const observer = publishing(telemetry.observer, events);
   const publishingLog = endpointEvents(log, events);
@@ -138,6 +139,7 @@ export async function startRouter(
     forget,
     async drain() {
       await running.drain();
+      accessLog.flush();
       clearInterval(ticker);
       await closeAll();
       await recording?.close();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { exchangeReport } from "../../test/fixtures/exchange-report.ts";
 import type { ExchangeReport } from "../core/exchange-report.ts";
 import { createAccessLog } from "./access-log.ts";
@@ -68,6 +69,28 @@ for (const [path, want] of [
   });
 }
 
+test("access-log: the lines of a turn are one write, at its end, each whole", async () => {
+  const writes: string[] = [];
+  const log = createAccessLog({ write: (text) => void writes.push(text) });
+  for (const path of ["/a", "/b"]) log.write(exchangeReport({ path }));
+  assert.equal(writes.length, 0);
+  await nextTurn();
+  log.write(exchangeReport({ path: "/c" }));
+  log.flush();
+  await nextTurn();
+  const paths = writes.map((text) => text.match(/"path":"[^"]*"/g));
+  assert.deepEqual(paths, [['"path":"/a"', '"path":"/b"'], ['"path":"/c"']]);
+});
+
+test("access-log: what waits for the turn's end is bounded", () => {
+  const writes: string[] = [];
+  const log = createAccessLog({ write: (text) => void writes.push(text) });
+  for (let i = 0; i < 1000; i++) log.write(exchangeReport());
+  assert.ok(writes.length > 1 && writes.every((text) => text.length < 70_000));
+  log.flush();
+  assert.equal(writes.join("").split("\n").length, 1001);
+});
+
 test("create-log: event, level, time and fields in one line", () => {
   const [line] = logged("info", (log) => log.warn("scrape-failed", { endpoint: "a", count: 2 }));
   const { time, ...rest } = JSON.parse(line ?? "") as Record<string, unknown>;
@@ -104,7 +127,9 @@ test("create-log: a line is bounded however long its fields are", () => {
 
 function lineOf(report: ExchangeReport): Record<string, unknown> {
   const lines: string[] = [];
-  createAccessLog({ write: (text) => void lines.push(text) }).write(report);
+  const log = createAccessLog({ write: (text) => void lines.push(text) });
+  log.write(report);
+  log.flush();
   assert.equal(lines.length, 1);
   assert.ok(lines[0]?.endsWith("}\n"));
   return JSON.parse(lines[0] ?? "") as Record<string, unknown>;
