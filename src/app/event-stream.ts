@@ -20,8 +20,12 @@ export class EventStream {
     return true;
   }
 
+  get hasReaders(): boolean {
+    return this.#readers.size > 0;
+  }
+
   publish(event: string, fields: Json): void {
-    if (this.#readers.size === 0) return;
+    if (!this.hasReaders) return;
     const message = `event: ${event}\ndata: ${JSON.stringify(fields)}\n\n`;
     for (const reader of this.#readers) {
       reader.write(message);

@@ -305,6 +305,7 @@ function publishing(observer: ExchangeObserver, events: EventStream): ExchangeOb
     chunkGap: (model, gapMs) => observer.chunkGap(model, gapMs),
     finished(report) {
       observer.finished(report);
+      if (!events.hasReaders) return;
       events.publish("request", {
         decision: report.decisionId ?? null,
         pool: report.pool ?? null,

@@ -369,9 +369,10 @@ const NO_READY_ENDPOINT: Rejection = {
 
 /** llm-d's label of the decision: `decode-only`, `prefill-decode`, `encode-decode`, … */
 function stagesOf({ prefill, encode }: DispatchPlan): string {
+  if (prefill.length === 0 && encode.length === 0) return "decode-only";
   const before = [encode.length > 0 ? "encode" : "", prefill.length > 0 ? "prefill" : ""];
   const stages = before.filter((stage) => stage !== "");
-  return stages.length === 0 ? "decode-only" : [...stages, "decode"].join("-");
+  return [...stages, "decode"].join("-");
 }
 
 function exchangeView(exchange: LiveExchange, outcome: Outcome | undefined): Exchange {

@@ -117,7 +117,7 @@ export class Exchange implements LegsSink {
     this.#reader = usageReader(head.headers);
     this.#pdHeader = headerText(head.headers, PD_HEADER);
     this.#readPd(undefined);
-    const headers = relayedHeaders(head, new Map(this.#ownHeaders()));
+    const headers = relayedHeaders(head, this.#ownHeaders());
     const { isChunked } = head;
     this.#client.head(head.status, headers, { isStream: isEventStream(head.headers), isChunked });
   }
@@ -254,7 +254,7 @@ export class Exchange implements LegsSink {
       this.#client.cut();
     } else {
       this.#status = answer.status;
-      const headers = this.#ownHeaders().flat();
+      const headers = [...this.#ownHeaders()].flat();
       this.#client.answer(answer, headers, this.#wallMs(this.#context.limits.gapTimeoutMs));
     }
     this.#settle(how);
@@ -321,19 +321,17 @@ export class Exchange implements LegsSink {
     return pd === undefined ? prefill[0]?.id : prefill.find((t) => t.id === pd.prefillEndpoint)?.id;
   }
 
-  #ownHeaders(): [string, string][] {
-    const { request, decisionId } = this.#job;
-    const headers: [string, string][] = [
-      ["x-request-id", request.id],
-      ["x-switchyard-endpoint", this.#target.id],
-      ["x-switchyard-decision", decisionId],
-    ];
+  #ownHeaders(): ReadonlyMap<string, string> {
+    const { core, decision, request, decisionId } = this.#job;
+    const headers = new Map(core.responseHeaders(decision));
+    headers.set("x-request-id", request.id);
+    headers.set("x-switchyard-endpoint", this.#target.id);
+    headers.set("x-switchyard-decision", decisionId);
     const prefillEndpoint = this.#prefillEndpoint();
     if (prefillEndpoint !== undefined) {
-      headers.push(["x-switchyard-prefill-endpoint", prefillEndpoint]);
+      headers.set("x-switchyard-prefill-endpoint", prefillEndpoint);
     }
-    const { core, decision } = this.#job;
-    return [...core.responseHeaders(decision), ...headers];
+    return headers;
   }
 
   #wallMs(engineMs: number): number {

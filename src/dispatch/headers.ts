@@ -23,6 +23,7 @@ const NOT_FORWARDED = new Set([
   "expect",
 ]);
 const LENGTH = "content-length";
+const NO_TOKENS: ReadonlySet<string> = new Set();
 const NOT_RELAYED = new Set(HOP_BY_HOP);
 
 /** What a proxy changes in a head, by lower-case name; undefined removes the header. */
@@ -35,12 +36,14 @@ export type HeaderChanges = ReadonlyMap<string, string | undefined>;
 export function forwardedHeaders(received: IncomingHttpHeaders, changes: HeaderChanges): string[] {
   const nominated = tokensOf(received.connection);
   const forwarded: string[] = [];
-  for (const [name, value] of Object.entries(received)) {
+  for (const name of Object.keys(received)) {
+    const value = received[name];
     if (value === undefined || NOT_FORWARDED.has(name) || name.startsWith(OWN_HEADER_PREFIX)) {
       continue;
     }
     if (nominated.has(name) || changes.has(name)) continue;
-    for (const line of typeof value === "string" ? [value] : value) forwarded.push(name, line);
+    if (typeof value === "string") forwarded.push(name, value);
+    else for (const line of value) forwarded.push(name, line);
   }
   appendChanges(forwarded, changes);
   return forwarded;
@@ -103,6 +106,7 @@ function isIdentity(headers: IncomingHttpHeaders): boolean {
 }
 
 function tokensOf(connection: string | string[] | undefined): ReadonlySet<string> {
-  const text = typeof connection === "string" ? connection : (connection ?? []).join(",");
+  if (connection === undefined) return NO_TOKENS;
+  const text = typeof connection === "string" ? connection : connection.join(",");
   return new Set(text.split(",").map((token) => token.trim().toLowerCase()));
 }

@@ -38,20 +38,23 @@ export function bodyHeadersFault(
 }
 
 /** Reads the whole body within its limit and the budget of all bodies. */
-export async function collectBody(
+export function collectBody(
   request: IncomingMessage,
   options: CollectOptions,
 ): Promise<CollectedBody> {
   const { bodyBytesMax, budget, onRoom } = options;
   const takenBytes = declaredBytes(request) ?? Math.min(CHUNKED_STEP_BYTES, bodyBytesMax);
+  const begin = (isGranted: boolean): CollectedBody | Promise<CollectedBody> => {
+    if (!isGranted) return { kind: "rejected", rejection: OVERLOADED };
+    if (request.destroyed) {
+      budget.give(takenBytes);
+      return { kind: "client-left" };
+    }
+    onRoom();
+    return new BodyReader(request, options, takenBytes).read();
+  };
   const room = budget.take(takenBytes);
-  if (room !== true && !(await room)) return { kind: "rejected", rejection: OVERLOADED };
-  if (request.destroyed) {
-    budget.give(takenBytes);
-    return { kind: "client-left" };
-  }
-  onRoom();
-  return await new BodyReader(request, options, takenBytes).read();
+  return typeof room === "boolean" ? Promise.resolve(begin(room)) : room.then(begin);
 }
 
 const OVERLOADED: Rejection = {

@@ -59,7 +59,7 @@ export async function serveExchange(
     }
     case "inference":
       exchange.facts.path = route.path.split("?", 1)[0] ?? "";
-      return await serveInference(exchange, connection, { ...context, pools }, route.path);
+      return await serveInference(exchange, connection, context, { pools, path: route.path });
   }
 }
 
@@ -67,7 +67,7 @@ async function serveInference(
   exchange: ClientExchange,
   connection: Connection,
   context: ServeContext,
-  path: string,
+  { pools, path }: { readonly pools: readonly FrontPool[]; readonly path: string },
 ): Promise<void> {
   const { request, facts } = exchange;
   const { budget, bodyBytesMax } = context;
@@ -86,7 +86,8 @@ async function serveInference(
       const rejection = { reason: "invalid-request", message: parsed.message } as const;
       return exchange.reject(rejection, { param: parsed.param });
     }
-    await decideAndDispatch(exchange, context, parsed.request, body.bytes);
+    const asked = { pools, request: parsed.request, body: body.bytes };
+    await decideAndDispatch(exchange, context, asked);
   } finally {
     budget.give(body.takenBytes);
   }
@@ -95,16 +96,20 @@ async function serveInference(
 async function decideAndDispatch(
   exchange: ClientExchange,
   context: ServeContext,
-  request: InferenceRequest,
-  body: Uint8Array,
+  asked: {
+    readonly pools: readonly FrontPool[];
+    readonly request: InferenceRequest;
+    readonly body: Uint8Array;
+  },
 ): Promise<void> {
+  const { pools, request, body } = asked;
   const { facts, arrivedAtMs, arrivedWallMs, response } = exchange;
   const { model } = request;
   facts.isStreaming = request.isStreaming;
   facts.promptBytes = request.prompt.sizeBytes;
-  const pool = context.pools.find((known) => known.serves(model));
+  const pool = pools.find((known) => known.serves(model));
   if (pool === undefined) {
-    return exchange.reject(modelNotFound(model, context.pools), { param: "model" });
+    return exchange.reject(modelNotFound(model, pools), { param: "model" });
   }
   facts.pool = pool.key;
   const named = pool.isNamed(model) ? model : undefined;
