@@ -29,6 +29,11 @@ export class PluginHooks {
     );
   }
 
+  /** Whether any plugin has the hook. */
+  has(hook: Hook): boolean {
+    return (this.#byHook.get(hook)?.length ?? 0) > 0;
+  }
+
   /** Calls every plugin that has the hook; one that throws is counted and the others still run. */
   run(hook: Exclude<Hook, "admit">, call: (instance: PluginInstance) => void): void {
     for (const plugin of this.#byHook.get(hook) ?? []) {

@@ -106,9 +106,9 @@ export class PoolRouterCore implements RouterCore {
   }
 
   responseHeaders(decision: DecisionNumber): ReadonlyMap<string, string> {
-    const headers = new Map<string, string>();
     const exchange = this.#exchanges.find(decision);
-    if (exchange === undefined) return headers;
+    if (exchange?.hooks.has("onResponseHead") !== true) return NO_HEADERS;
+    const headers = new Map<string, string>();
     const view = exchangeView(exchange, undefined);
     const head = { setHeader: (name: string, value: string) => headers.set(name, value) };
     exchange.hooks.run("onResponseHead", (plugin) => plugin.onResponseHead?.(view, head));
@@ -361,6 +361,8 @@ export class PoolRouterCore implements RouterCore {
     return this.#store.generation(slot) === generation && this.#store.isReady(slot);
   }
 }
+
+const NO_HEADERS: ReadonlyMap<string, string> = new Map();
 
 const NO_READY_ENDPOINT: Rejection = {
   reason: "no-endpoints",

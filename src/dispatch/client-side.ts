@@ -104,6 +104,8 @@ export class ClientSide {
   relay(bytes: Uint8Array, isLast: boolean): boolean {
     if (this.isGone) return true;
     const connection = this.#connection;
+    // Corking takes a lone write through the stream's queue.
+    if (this.#isHeadFlushed && !isLast) return connection.write(bytes) || !this.#isFull(connection);
     connection.cork();
     this.#flushHead();
     const isTaken = connection.write(bytes);
