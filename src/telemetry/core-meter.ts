@@ -1,6 +1,7 @@
 import type { CounterName, HistogramName, Meter, MetricLabels } from "../core/meter.ts";
 import type { Instruments } from "./instruments.ts";
 import type { MetricKey } from "./metric-table.ts";
+import type { NumberSeries } from "./series.ts";
 
 const COUNTER_METRICS: Readonly<Record<Exclude<CounterName, "decisions">, MetricKey>> = {
   "plugin-failures": "pluginFailures",
@@ -22,6 +23,8 @@ const COUNTER_METRICS: Readonly<Record<Exclude<CounterName, "decisions">, Metric
 /** Gives what the deterministic zone counts its exported names; times become seconds. */
 export class CoreMeter implements Meter {
   readonly #instruments: Instruments;
+  /** As many as there are series of attempts, found by one key instead of three for each decision. */
+  readonly #decisionCounters = new Map<string, NumberSeries[]>();
 
   constructor(instruments: Instruments) {
     this.#instruments = instruments;
@@ -51,11 +54,18 @@ export class CoreMeter implements Meter {
 
   #decided(labels: MetricLabels, by: number): void {
     const { endpoint = "", stages, model = "", status = "" } = labels;
-    const attempt = { status, target_model_name: model, endpoint_name: endpoint };
-    this.#instruments.count("schedulerAttempts", attempt, by);
-    if (stages === undefined) return;
-    const decided = { model_name: model, decision_type: stages };
-    this.#instruments.count("disaggDecisions", decided, by);
-    this.#instruments.count("pdDecisions", decided, by);
+    const id = `${status}\n${model}\n${endpoint}\n${stages}`;
+    let counters = this.#decisionCounters.get(id);
+    if (counters === undefined) {
+      const attempt = { status, target_model_name: model, endpoint_name: endpoint };
+      counters = [this.#instruments.number("schedulerAttempts", attempt)];
+      if (stages !== undefined) {
+        const decided = { model_name: model, decision_type: stages };
+        counters.push(this.#instruments.number("disaggDecisions", decided));
+        counters.push(this.#instruments.number("pdDecisions", decided));
+      }
+      this.#decisionCounters.set(id, counters);
+    }
+    for (const counter of counters) counter.value += by;
   }
 }

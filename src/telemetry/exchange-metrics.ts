@@ -3,7 +3,7 @@ import type { MetricLabels } from "../core/meter.ts";
 import type { Instruments } from "./instruments.ts";
 import { LabelCap, OTHER_LABEL } from "./label-cap.ts";
 import type { MetricKey } from "./metric-table.ts";
-import type { HistogramSeries } from "./series.ts";
+import type { HistogramSeries, NumberSeries } from "./series.ts";
 
 /** Distinct models that get series of their own (llm-d's cap). */
 const MODELS_MAX = 1000;
@@ -26,7 +26,7 @@ export class ExchangeMetrics implements ExchangeObserver {
   }
 
   started(model: string): void {
-    this.#instruments.shift("running", this.#seriesOf(model).labels, 1);
+    this.#seriesOf(model).running.value++;
   }
 
   chunkGap(model: string, gapMs: number): void {
@@ -53,7 +53,7 @@ export class ExchangeMetrics implements ExchangeObserver {
       });
       return;
     }
-    if (model !== undefined) this.#instruments.shift("running", labels, -1);
+    if (model !== undefined) series.running.value--;
     this.#dispatched(report, series);
   }
 
@@ -62,7 +62,7 @@ export class ExchangeMetrics implements ExchangeObserver {
     const { usage, ttftMs, e2eMs, pd } = outcome;
     const instruments = this.#instruments;
     const { labels } = series;
-    instruments.count("requests", labels);
+    series.requests.value++;
     series.observe("requestSeconds", e2eMs / 1000);
     series.observe("requestBytes", report.requestBytes);
     series.observe("responseBytes", outcome.responseBytes);
@@ -113,11 +113,13 @@ export class ExchangeMetrics implements ExchangeObserver {
   }
 }
 
-/** A model's histograms, each looked up by its labels once. */
+/** A model's series, each looked up by its labels once. */
 class ModelSeries {
   readonly labels: MetricLabels;
   readonly #instruments: Instruments;
   readonly #histograms = new Map<MetricKey, HistogramSeries>();
+  #running: NumberSeries | undefined;
+  #requests: NumberSeries | undefined;
 
   constructor(name: string, instruments: Instruments) {
     // llm-d's values for a request without fairness id and priority.
@@ -128,6 +130,16 @@ class ModelSeries {
       priority: "0",
     };
     this.#instruments = instruments;
+  }
+
+  get running(): NumberSeries {
+    this.#running ??= this.#instruments.number("running", this.labels);
+    return this.#running;
+  }
+
+  get requests(): NumberSeries {
+    this.#requests ??= this.#instruments.number("requests", this.labels);
+    return this.#requests;
   }
 
   observe(key: MetricKey, value: number): void {

@@ -1,7 +1,6 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { invariant } from "../core/invariant.ts";
 import type { MetricLabels } from "../core/meter.ts";
-import type { MetricType } from "./metric-spec.ts";
 import { METRIC_KEYS, METRIC_TABLE, type MetricKey } from "./metric-table.ts";
 import { renderAlias, renderMetric } from "./render-metric.ts";
 import { HistogramSeries, NumberSeries } from "./series.ts";
@@ -23,7 +22,7 @@ export class Instruments {
       // What has no labels is exposed from the start.
       if (labels.length > 0) continue;
       if (type === "histogram") this.histogram(key, {});
-      else this.#number(key, {}, type);
+      else this.number(key, {});
     }
     // CPU, memory, event-loop delay and garbage collection, under the names that Node programs have.
     collectDefaultMetrics({ register: this.#registry });
@@ -36,16 +35,16 @@ export class Instruments {
   /** Adds to a counter. */
   count(key: MetricKey, labels: MetricLabels, by = 1): void {
     invariant(by >= 0, "a counter never falls");
-    this.#number(key, labels, "counter").value += by;
+    this.number(key, labels).value += by;
   }
 
   /** Adds to a gauge; `by` may be negative. */
   shift(key: MetricKey, labels: MetricLabels, by: number): void {
-    this.#number(key, labels, "gauge").value += by;
+    this.number(key, labels).value += by;
   }
 
   set(key: MetricKey, labels: MetricLabels, value: number): void {
-    this.#number(key, labels, "gauge").value = value;
+    this.number(key, labels).value = value;
   }
 
   /** Forgets all series of a gauge, so that what is gone is not exported. */
@@ -57,7 +56,21 @@ export class Instruments {
     this.histogram(key, labels).observe(value);
   }
 
-  /** A histogram's series, for who observes it often. Labels as for all: just the metric's own count. */
+  /** A counter's or gauge's series, for who changes it often. */
+  number(key: MetricKey, labels: MetricLabels): NumberSeries {
+    const family = this.#numbers.get(key);
+    const { type, labels: names } = METRIC_TABLE[key];
+    invariant(family !== undefined, `${key} is a ${type}`);
+    const id = seriesId(labels, names);
+    let series = family.get(id);
+    if (series === undefined) {
+      series = new NumberSeries(labels);
+      family.set(id, series);
+    }
+    return series;
+  }
+
+  /** A histogram's series, for who observes it often. */
   histogram(key: MetricKey, labels: MetricLabels): HistogramSeries {
     const family = this.#histograms.get(key);
     const { type, labels: names, buckets = [] } = METRIC_TABLE[key];
@@ -86,22 +99,9 @@ export class Instruments {
   #series(key: MetricKey): Iterable<NumberSeries | HistogramSeries> {
     return (this.#numbers.get(key) ?? this.#histograms.get(key))?.values() ?? [];
   }
-
-  #number(key: MetricKey, labels: MetricLabels, wanted: MetricType): NumberSeries {
-    const family = this.#numbers.get(key);
-    const { type, labels: names } = METRIC_TABLE[key];
-    invariant(family !== undefined && type === wanted, `${key} is a ${type}`);
-    const id = seriesId(labels, names);
-    let series = family.get(id);
-    if (series === undefined) {
-      series = new NumberSeries(labels);
-      family.set(id, series);
-    }
-    return series;
-  }
 }
 
-/** An absent label is an empty one. */
+/** Only the metric's own labels tell series apart; an absent one is empty. */
 function seriesId(labels: MetricLabels, names: readonly string[]): string {
   let id = "";
   // No name of a model, plugin or endpoint holds a line end.
