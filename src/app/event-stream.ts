@@ -20,6 +20,7 @@ export class EventStream {
     return true;
   }
 
+  /** Whether anybody listens; without readers nothing need be made for them. */
   get hasReaders(): boolean {
     return this.#readers.size > 0;
   }
