@@ -134,10 +134,12 @@ test("deploy: Prometheus scrapes router, decode and prefill", {
       job,
     ]);
     const found = JSON.parse(stdout) as { labels?: Record<string, string> }[];
-    return found.flatMap(({ labels = {} }) => {
+    const shown = found.flatMap(({ labels = {} }) => {
       const { __address__: address, __scheme__: scheme, namespace, pod } = labels;
       return address === undefined ? [] : `${scheme}://${address} ${namespace}/${pod}`;
     });
+    // Groups of targets come in any order.
+    return shown.toSorted();
   };
   const jobs = ["switchyard-engines", "switchyard-epp"];
   const [engines, pickers] = await Promise.all(jobs.map(targets));
