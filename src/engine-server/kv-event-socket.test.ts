@@ -133,7 +133,7 @@ test("kv-event-socket: what is kept is sent again, and -1 ends it", async (t) =>
   }
 });
 
-test("kv-event-socket: a taken port is told with its address, and closing frees it at once", async () => {
+test("kv-event-socket: a taken port is told with its address, and one that was closed can be had", async () => {
   const [port = 0] = await freePorts(1);
   const options = {
     endpoint: `tcp://*:${port}`,

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { Publisher, Router, type Socket } from "zeromq";
 import type { Log } from "../core/log.ts";
 import { encodeKvEvents, type KvEventShape } from "./kv-event-encoding.ts";
@@ -70,7 +71,7 @@ export async function openKvEventSocket(
     },
     async close() {
       await sending;
-      // Unbinding frees the port before the next engine takes it; closing does so some time later.
+      // Unbinding frees the port sooner than closing does.
       if (isBound(endpoint)) await publisher.unbind(publisher.lastEndpoint ?? endpoint);
       if (router !== undefined && replayEndpoint !== undefined && isBound(replayEndpoint)) {
         await router.unbind(router.lastEndpoint ?? replayEndpoint);
@@ -81,13 +82,30 @@ export async function openKvEventSocket(
   };
 }
 
+/** ZeroMQ frees the port of a closed socket a moment after it says so. */
+const BIND_ATTEMPTS = 20;
+const BIND_PAUSE_MS = 25;
+
 async function open(socket: Socket, endpoint: string): Promise<void> {
   try {
-    if (isBound(endpoint)) await socket.bind(endpoint);
+    if (isBound(endpoint)) await bind(socket, endpoint);
     else socket.connect(endpoint);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`cannot publish KV events on ${endpoint}: ${reason}`, { cause });
+  }
+}
+
+async function bind(socket: Socket, endpoint: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await socket.bind(endpoint);
+      return;
+    } catch (error) {
+      const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+      if (!isTaken || attempt === BIND_ATTEMPTS) throw error;
+      await delay(BIND_PAUSE_MS);
+    }
   }
 }
 
