@@ -92,6 +92,7 @@ export class RecordingCore {
         isPresent: () => true,
         isReady: () => true,
         id: (slot) => endpointId(`engine-${slot}`),
+        ids: [],
         address: unused,
         labels: () => ({}),
         lora: () => undefined,

@@ -21,7 +21,6 @@ interface Row {
   labels: Labels;
   /** Generation of the slot that the row speaks of: another one is an endpoint that is not known here. */
   generation: number;
-  isPresent: boolean;
   lora: LoraState | undefined;
 }
 
@@ -33,6 +32,12 @@ export class EndpointStore implements EndpointTable {
   readonly #rows: Row[] = [];
   readonly #slotById = new Map<EndpointId, number>();
   readonly #freeSlots: number[] = [];
+  /**
+   * Generation of the endpoint that the slot holds, 0 for none. A column, because 1000 rows that no cache
+   * holds take 20 us to scan and this takes 5.
+   */
+  #present = new Int32Array(16);
+  #ids: readonly EndpointId[] | undefined;
   readonly memory: PoolMemory;
 
   constructor(memory: PoolMemory = new PoolMemory()) {
@@ -44,13 +49,18 @@ export class EndpointStore implements EndpointTable {
   }
 
   isPresent(slot: number): boolean {
-    return this.#row(slot).isPresent;
+    invariant(slot >= 0 && slot < this.#rows.length, `no slot ${slot}`);
+    return this.#present[slot] !== 0;
   }
 
   isReady(slot: number): boolean {
-    const { isPresent, generation } = this.#row(slot);
     const { ready, generations } = this.memory;
-    return isPresent && ready[slot] === 1 && generations[slot] === generation;
+    return this.isPresent(slot) && ready[slot] === 1 && generations[slot] === this.#present[slot];
+  }
+
+  get ids(): readonly EndpointId[] {
+    this.#ids ??= this.#rows.map((row) => row.id);
+    return this.#ids;
   }
 
   id(slot: number): EndpointId {
@@ -94,6 +104,7 @@ export class EndpointStore implements EndpointTable {
       const row = this.#row(known);
       row.address = address;
       row.labels = labels;
+      this.#ids = undefined;
       return { kind: "updated", slot: known };
     }
     const slot = this.#freeSlots.pop() ?? this.#rows.length;
@@ -110,11 +121,13 @@ export class EndpointStore implements EndpointTable {
   /** Puts down which endpoint the slot's owner gave it to; undefined: to none. */
   place(slot: number, generation: number, endpoint: EndpointSpec | undefined): void {
     while (this.#rows.length <= slot) this.#rows.push(emptyRow());
+    if (slot >= this.#present.length) this.#growPresent();
     const row = this.#row(slot);
     if (this.#slotById.get(row.id) === slot) this.#slotById.delete(row.id);
     if (row.generation !== generation) row.lora = undefined;
     row.generation = generation;
-    row.isPresent = endpoint !== undefined;
+    this.#present[slot] = endpoint === undefined ? 0 : generation;
+    this.#ids = undefined;
     if (endpoint === undefined) return;
     const { id, address, labels } = endpoint;
     Object.assign(row, { id, address, labels });
@@ -123,8 +136,7 @@ export class EndpointStore implements EndpointTable {
 
   /** Returns whether the state changed. */
   setReady(slot: number, isReady: boolean): boolean {
-    const row = this.#row(slot);
-    if (!row.isPresent || this.isReady(slot) === isReady) return false;
+    if (!this.isPresent(slot) || this.isReady(slot) === isReady) return false;
     this.memory.ready[slot] = isReady ? 1 : 0;
     return true;
   }
@@ -132,11 +144,12 @@ export class EndpointStore implements EndpointTable {
   /** Writes the slots of all ready endpoints and returns how many there are. */
   readySlots(slots: Int32Array): number {
     const { ready, generations } = this.memory;
+    const present = this.#present;
+    const slotCount = this.#rows.length;
     let count = 0;
-    for (let slot = 0; slot < this.#rows.length; slot++) {
-      const row = this.#rows[slot] as Row;
-      const isReady = row.isPresent && ready[slot] === 1 && generations[slot] === row.generation;
-      if (isReady) slots[count++] = slot;
+    for (let slot = 0; slot < slotCount; slot++) {
+      // Generations begin at 1, so the slot that holds nobody differs here.
+      if (ready[slot] === 1 && generations[slot] === present[slot]) slots[count++] = slot;
     }
     return count;
   }
@@ -145,11 +158,16 @@ export class EndpointStore implements EndpointTable {
     const slot = this.#slotById.get(id);
     if (slot === undefined) return undefined;
     this.#slotById.delete(id);
-    const row = this.#row(slot);
-    row.isPresent = false;
+    this.#present[slot] = 0;
     this.memory.ready[slot] = 0;
     this.#freeSlots.push(slot);
     return { kind: "removed", slot };
+  }
+
+  #growPresent(): void {
+    const wider = new Int32Array(2 * this.#rows.length);
+    wider.set(this.#present);
+    this.#present = wider;
   }
 
   #row(slot: number): Row {
@@ -165,7 +183,6 @@ function emptyRow(): Row {
     address: "",
     labels: {},
     generation: 0,
-    isPresent: false,
     lora: undefined,
   };
 }

@@ -19,6 +19,8 @@ export interface EndpointTable {
   /** Whether the endpoint answered its last health probe and no connect error came since. */
   isReady(slot: number): boolean;
   id(slot: number): EndpointId;
+  /** Ids by slot: another array after every change of an endpoint, so that who keeps one knows whom it saw. */
+  readonly ids: readonly EndpointId[];
   /** `host:port`, IPv6 in brackets. */
   address(slot: number): string;
   labels(slot: number): Labels;
