@@ -1,5 +1,4 @@
 import { invariant } from "../core/invariant.ts";
-import type { EndpointTable } from "../endpoints/endpoint-table.ts";
 import type { ProfileOutcome } from "../plugin/cycle.ts";
 import type { PlanEditor } from "../plugin/plugin-instance.ts";
 import { RANKED_MAX } from "../plugin/ranked-count.ts";
@@ -10,6 +9,7 @@ import {
   ROUTING_HEADERS,
   type Target,
 } from "./dispatch-plan.ts";
+import type { TargetTable } from "./target-table.ts";
 
 /** Tells a sidecar which rank was chosen. */
 const DATA_PARALLEL_HEADER = "x-data-parallel-host-port";
@@ -46,19 +46,15 @@ export class PlanDraft implements PlanEditor {
     this.#headers.set(name.toLowerCase(), value);
   }
 
-  toPlan(endpoints: EndpointTable, legs: LegRunner, edits: readonly SpanEdit[]): DispatchPlan {
-    const toTarget = (slot: number): Target => ({
-      slot,
-      generation: endpoints.generation(slot),
-      id: endpoints.id(slot),
-      address: endpoints.address(slot),
-    });
+  toPlan(targets: TargetTable, legs: LegRunner, edits: readonly SpanEdit[]): DispatchPlan {
     const kept = Math.max(RANKED_MAX, this.#advertised);
+    const primary = targets.of(this.primary, kept);
     return {
-      primary: this.primary.slice(0, kept).map((slot) => this.#atPort(toTarget(slot))),
+      primary:
+        this.#primaryPort === undefined ? primary : primary.map((target) => this.#atPort(target)),
       advertised: this.#advertised,
-      prefill: this.prefill.slice(0, kept).map(toTarget),
-      encode: this.encode.map(toTarget),
+      prefill: targets.of(this.prefill, kept),
+      encode: targets.of(this.encode, this.encode.length),
       legs,
       setHeaders: this.#headers,
       removeHeaders: ROUTING_HEADERS,
@@ -68,7 +64,6 @@ export class PlanDraft implements PlanEditor {
 
   /** A data-parallel rank is reached through the port of its host, and named by header (llm-d). */
   #atPort(target: Target): Target {
-    if (this.#primaryPort === undefined) return target;
     const host = target.address.slice(0, target.address.lastIndexOf(":"));
     return {
       ...target,

@@ -155,6 +155,9 @@ test("pool-router-core: another address is another process", () => {
   assert.equal(core.endpoints.isReady(0), false);
   assert.equal(core.endpoints.generation(0), (plan.primary[0]?.generation ?? 0) + 1);
   assert.equal(core.slotOf(endpointId("a")), 0);
+  core.health(0, true, 2);
+  const next = decided(core, requestWith(), 2).plan.primary;
+  assert.deepEqual(next, [{ slot: 0, generation: 2, id: "a", address: "elsewhere:1" }]);
 });
 
 test("pool-router-core: other labels at the same address keep the endpoint as it is", () => {

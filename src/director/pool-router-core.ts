@@ -22,6 +22,7 @@ import { PoolGraph } from "./pool-graph.ts";
 import type { PoolBlueprint } from "./pool-plugins.ts";
 import type { PoolRouterOptions } from "./pool-router-options.ts";
 import type { Admission, DecisionNumber, RouterCore } from "./router-core.ts";
+import { TargetTable } from "./target-table.ts";
 import type { ThreadPart } from "./thread-part.ts";
 
 /**
@@ -36,6 +37,7 @@ export class PoolRouterCore implements RouterCore {
   readonly #part: ThreadPart;
   readonly #store: EndpointStore;
   readonly #load: LoadTracker;
+  readonly #targets: TargetTable;
   readonly #exchanges = new ExchangeTable();
   #graph: PoolGraph;
   #slots = new Int32Array(16);
@@ -49,6 +51,7 @@ export class PoolRouterCore implements RouterCore {
     this.#part = this.pool.part;
     this.#store = this.pool.store;
     this.#load = this.pool.load;
+    this.#targets = new TargetTable(this.#store);
     this.decisions = new DecisionRing({
       pool: options.pool,
       capacity: options.decisionCapacity,
@@ -295,7 +298,7 @@ export class PoolRouterCore implements RouterCore {
       primaryPort: result.primaryPort,
     });
     hooks.run("onPlan", (plugin) => plugin.onPlan?.(cycle, draft));
-    const plan = draft.toPlan(this.#store, this.#options.legs, edits);
+    const plan = draft.toPlan(this.#targets, this.#options.legs, edits);
     const target = plan.primary[0] as Target;
     const prefill = plan.prefill[0];
     this.#exchanges.add({
