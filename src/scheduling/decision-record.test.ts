@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { EndpointTraits } from "../../test/fixtures/endpoint-with.ts";
 import { columnScorer, pluginOf, throwing } from "../../test/fixtures/plugin-of.ts";
-import { decided, poolWith } from "../../test/fixtures/pool-core.ts";
+import { addReady, decided, poolWith } from "../../test/fixtures/pool-core.ts";
 import { requestWith } from "../../test/fixtures/request-with.ts";
 import { kvCacheUsage } from "../endpoints/numeric-attribute.ts";
 import type { Decision, ProfileDecision } from "./decision.ts";
@@ -208,6 +208,16 @@ test("decision-record: what is unknown is null, and what was removed since stays
     runningRequests: null,
     inFlightRequests: 0,
   });
+});
+
+test("decision-record: a candidate keeps its name when its slot is given to another endpoint", () => {
+  const core = poolOf([{ kv: 0.25 }]);
+  decided(core, requestWith(), 30);
+  core.endpoint({ kind: "removed", id: core.endpoints.id(0) }, 31);
+  assert.equal(addReady(core, { id: "heir" }, 32), 0);
+  assert.equal(onlyProfile(lastDecision(core)).candidates[0]?.endpoint, "e0");
+  decided(core, requestWith(), 33);
+  assert.equal(onlyProfile(lastDecision(core)).candidates[0]?.endpoint, "heir");
 });
 
 test("decision-record: keeps facts of the request and none of its text", () => {

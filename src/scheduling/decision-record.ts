@@ -28,7 +28,7 @@ import type { SchedulingProfile } from "./scheduling-profile.ts";
 /** Candidates that a decision lists in full; of more it lists the ranked ones, 32 at most. */
 const LISTED_MAX = 128;
 
-/** Columns kept for each candidate, in this order, before its total, rank, filter and scores. */
+/** Columns kept for each candidate, in this order, before its slot, rank, filter and scores. */
 const METRICS: readonly NumericAttribute[] = [
   scrapedAtMs,
   waitingQueueDepth,
@@ -38,10 +38,10 @@ const METRICS: readonly NumericAttribute[] = [
   runningRequests,
   inFlightRequests,
 ];
-const TOTAL = METRICS.length;
-const RANK = TOTAL + 1;
-const FILTER = TOTAL + 2;
-const SCORES = TOTAL + 3;
+const SLOT = METRICS.length;
+const RANK = SLOT + 1;
+const FILTER = SLOT + 2;
+const SCORES = SLOT + 3;
 
 const FIRST_TO_LAST = Int32Array.from({ length: LISTED_MAX }, (_, index) => index);
 const NOBODY: readonly OmittedCandidates[] = [];
@@ -53,7 +53,8 @@ interface StoredProfile {
   survivorCount: number;
   /** SCORES + scorers columns of `listedCount` numbers. */
   numbers: Float64Array;
-  endpoints: (EndpointId | undefined)[];
+  /** Ids by slot at that time: nothing is copied for a candidate whose name nobody may ever read. */
+  ids: readonly EndpointId[];
   reasons: (string | undefined)[];
   omitted: readonly OmittedCandidates[];
 }
@@ -97,15 +98,14 @@ export class DecisionRecord {
     const count = isLarge ? Math.min(RANKED_MAX, run.rankedCount) : run.candidateCount;
     const stored = this.#storeFor(run.profile, count);
     const { numbers } = stored;
+    const slots = isLarge ? run.rankedSlots : run.slots;
     stored.survivorCount = run.survivorCount;
+    stored.ids = endpoints.ids;
     for (let metric = 0; metric < METRICS.length; metric++) {
       const column = endpoints.column(METRICS[metric] as NumericAttribute);
-      for (let row = 0; row < count; row++) {
-        const slot = run.slots[listed[row] as number] as number;
-        numbers[metric * count + row] = column[slot] as number;
-      }
+      copyListed(numbers, metric * count, column, slots, count);
     }
-    copyListed(numbers, TOTAL * count, run.totals, listed, count);
+    copyListed(numbers, SLOT * count, slots, FIRST_TO_LAST, count);
     copyListed(numbers, FILTER * count, run.rejectedBy, listed, count);
     for (let scorer = 0; scorer < run.scores.length; scorer++) {
       const scores = run.scores[scorer] as Float64Array;
@@ -116,10 +116,8 @@ export class DecisionRecord {
       const row = isLarge ? rank : (run.order[rank] as number);
       numbers[RANK * count + row] = rank + 1;
     }
-    for (let row = 0; row < count; row++) {
-      const candidate = listed[row] as number;
-      stored.endpoints[row] = endpoints.id(run.slots[candidate] as number);
-      if (run.rejectedBy[candidate] !== SURVIVED) stored.reasons[row] = run.reasons[candidate];
+    if (!isLarge && run.survivorCount < count) {
+      for (let row = 0; row < count; row++) stored.reasons[row] = run.reasons[row];
     }
     stored.omitted = isLarge ? countOmitted(run, count) : NOBODY;
   }
@@ -173,7 +171,7 @@ export class DecisionRecord {
       listedCount: count,
       survivorCount: 0,
       numbers: new Float64Array(numbers),
-      endpoints: [],
+      ids: [],
       reasons: [],
       omitted: [],
     };
@@ -214,9 +212,13 @@ function countOmitted(run: ProfileRun, listedCount: number): readonly OmittedCan
 
 function readProfile(stored: StoredProfile, atMs: number): ProfileDecision {
   const { profile } = stored;
-  const ranks = readRanks(stored);
-  const candidates = Array.from(ranks, (rank, row) =>
-    readCandidate(stored, row, { atMs, rank: rank === 0 ? null : rank }),
+  const totals = readTotals(stored);
+  const candidates = Array.from(readRanks(stored, totals), (rank, row) =>
+    readCandidate(stored, row, {
+      atMs,
+      rank: rank === 0 ? null : rank,
+      total: totals[row] as number,
+    }),
   );
   const first = candidates.find((candidate) => candidate.rank === 1);
   const second = candidates.find((candidate) => candidate.rank === 2);
@@ -232,11 +234,26 @@ function readProfile(stored: StoredProfile, atMs: number): ProfileDecision {
   };
 }
 
+/** Totals by row: added in the order in which the run added them, they are the same to the last bit. */
+function readTotals({ profile, numbers, listedCount }: StoredProfile): Float64Array {
+  const totals = new Float64Array(listedCount);
+  for (const [scorer, { weight }] of profile.scorers.entries()) {
+    const start = (SCORES + scorer) * listedCount;
+    for (let row = 0; row < listedCount; row++) {
+      totals[row] = (totals[row] as number) + (numbers[start + row] as number) * weight;
+    }
+  }
+  return totals;
+}
+
 /** Ranks by row, 0 for none. The picker ranked the best; behind them the others stand by their totals. */
-function readRanks({ numbers, listedCount, survivorCount }: StoredProfile): Float64Array {
+function readRanks(
+  { numbers, listedCount, survivorCount }: StoredProfile,
+  totals: Float64Array,
+): Float64Array {
   const column = (at: number): Float64Array =>
     numbers.subarray(at * listedCount, (at + 1) * listedCount);
-  const [totals, ranks, filters] = [column(TOTAL), column(RANK).slice(), column(FILTER)];
+  const [ranks, filters] = [column(RANK).slice(), column(FILTER)];
   if (survivorCount === 0) return ranks;
   const unranked = FIRST_TO_LAST.subarray(0, listedCount).filter(
     (row) => ranks[row] === 0 && filters[row] === SURVIVED,
@@ -249,17 +266,23 @@ function readRanks({ numbers, listedCount, survivorCount }: StoredProfile): Floa
   return ranks;
 }
 
+interface ReadValues {
+  readonly atMs: number;
+  readonly rank: number | null;
+  readonly total: number;
+}
+
 function readCandidate(
   stored: StoredProfile,
   row: number,
-  { atMs, rank }: { readonly atMs: number; readonly rank: number | null },
+  { atMs, rank, total }: ReadValues,
 ): CandidateFate {
   const { profile, numbers, listedCount } = stored;
   const numberIn = (column: number): number => numbers[column * listedCount + row] as number;
   const filterIndex = numberIn(FILTER);
   const isRejected = filterIndex !== SURVIVED;
   return {
-    endpoint: stored.endpoints[row] as EndpointId,
+    endpoint: stored.ids[numberIn(SLOT)] as EndpointId,
     rejectedBy: isRejected ? (profile.filters[filterIndex]?.name ?? null) : null,
     reason: isRejected ? (stored.reasons[row] ?? null) : null,
     scores: isRejected
@@ -268,7 +291,7 @@ function readCandidate(
           const raw = numberIn(SCORES + scorer);
           return { raw, weighted: raw * weight };
         }),
-    total: isRejected ? null : numberIn(TOTAL),
+    total: isRejected ? null : total,
     rank,
     metrics: readMetrics(
       METRICS.map((_, metric) => numberIn(metric)),

@@ -14,9 +14,10 @@ export class ProfileRun {
   readonly reasons: string[] = [];
   /** Raw scores, one column for each scorer. */
   readonly scores: Float64Array[];
-  totals: Float64Array = new Float64Array(0);
   /** Ranked survivors' original indexes, best first. */
   order: Int32Array = new Int32Array(0);
+  /** Their slots. */
+  rankedSlots: Int32Array = new Int32Array(0);
   rankedCount = 0;
   survivorCount = 0;
 
@@ -37,15 +38,14 @@ export class ProfileRun {
 
   /** A run that fails in a filter reaches no scorer: the last run's scores must not stand for its own. */
   clearScores(): void {
-    this.totals.fill(0, 0, this.candidateCount);
     for (const column of this.scores) column.fill(0, 0, this.candidateCount);
   }
 
   #grow(room: number): void {
     this.slots = new Int32Array(room);
     this.rejectedBy = new Int32Array(room);
-    this.totals = new Float64Array(room);
     this.order = new Int32Array(room);
+    this.rankedSlots = new Int32Array(room);
     for (let i = 0; i < this.scores.length; i++) this.scores[i] = new Float64Array(room);
   }
 }

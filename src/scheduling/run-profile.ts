@@ -39,13 +39,14 @@ class CandidateList implements Candidates {
     this.count = kept;
   }
 
+  /** Whether every candidate still has its index of the beginning. */
+  get isWhole(): boolean {
+    return this.#countedUpTo >= this.count;
+  }
+
   /** Writes the candidates' values to a column by original index. */
   spread(values: Float64Array, column: Float64Array): void {
     const { count, originals } = this;
-    if (this.#countedUpTo >= count) {
-      column.set(values.subarray(0, count));
-      return;
-    }
     for (let i = 0; i < count; i++) column[originals[i] as number] = values[i] as number;
   }
 }
@@ -107,7 +108,9 @@ export class ProfileRunner {
     const { count } = candidates;
     const totals = this.#totals.fill(0, 0, count);
     for (const [index, { plugin, weight }] of run.profile.scorers.entries()) {
-      const scores = this.#scores.fill(0, 0, count);
+      const column = run.scores[index] as Float64Array;
+      // Where nobody was dropped the scorer writes what is recorded, which saves a copy.
+      const scores = (candidates.isWhole ? column : this.#scores).fill(0, 0, count);
       const { instance } = plugin;
       const outcome = this.#instrument.call(plugin, "score", () =>
         instance.score?.(cycle, candidates, scores),
@@ -115,9 +118,8 @@ export class ProfileRunner {
       // What a scorer wrote before it threw is half an opinion: it counts as none.
       if (!outcome.ok) scores.fill(0, 0, count);
       addWeighted(scores, totals, count, weight);
-      candidates.spread(scores, run.scores[index] as Float64Array);
+      if (scores !== column) candidates.spread(scores, column);
     }
-    candidates.spread(totals, run.totals);
   }
 
   #pick(run: ProfileRun, cycle: Cycle): ProfileOutcome {
@@ -138,8 +140,10 @@ export class ProfileRunner {
     const picked = new Array<number>(ranked);
     for (let rank = 0; rank < ranked; rank++) {
       const index = order[rank] as number;
+      const slot = candidates.slots[index] as number;
       run.order[rank] = candidates.originals[index] as number;
-      picked[rank] = candidates.slots[index] as number;
+      run.rankedSlots[rank] = slot;
+      picked[rank] = slot;
     }
     return { kind: "picked", slots: picked, advertised };
   }
