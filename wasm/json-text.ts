@@ -9,7 +9,7 @@ const MAX_DEPTH: i32 = 64;
 
 // prettier-ignore
 const SIMPLE_ESCAPES = memory.data<u8>([
-  // By the byte behind the backslash; bytes from 128 on are no escapes either.
+  // By the byte behind the backslash, as far as it is ASCII.
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
   0, 0, 34, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 47,
@@ -18,7 +18,6 @@ const SIMPLE_ESCAPES = memory.data<u8>([
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 92, 0, 0, 0,
   0, 0, 8, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 10, 0,
   0, 0, 13, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 ]);
 
 /** Where the next byte of copied strings goes. A string is never longer than its JSON. */
@@ -265,7 +264,7 @@ function writeCharacter(to: usize, code: i32): usize {
 @inline
 /** What a byte behind a backslash stands for; 0 when it is no escape of two bytes. */
 function simpleEscape(kind: u8): u8 {
-  return load<u8>(SIMPLE_ESCAPES + kind);
+  return kind < 0x80 ? load<u8>(SIMPLE_ESCAPES + kind) : 0;
 }
 
 /** Four hexadecimal digits; -1 when they are none. */

@@ -182,6 +182,17 @@ test("body-scanner: neither accepts what the other refuses after bytes were chan
   );
 });
 
+test("body-scanner: no byte behind a backslash means more to one than to the other", () => {
+  for (const member of ["unknown", "cache_salt", "model", "prompt"]) {
+    for (let byte = 0; byte < 256; byte++) {
+      const [before, after] = [`{"model":"m","prompt":"p","${member}":"a\\`, 'b"}'].map((text) =>
+        encoder.encode(text),
+      );
+      assertAlike(Buffer.concat([before as Uint8Array, Uint8Array.of(byte), after as Uint8Array]));
+    }
+  }
+});
+
 test("body-scanner: a body cut short anywhere is refused by both", () => {
   const whole = encoder.encode(
     '{"model":"m","messages":[{"role":"a","content":"é\\u00e9\\ud83d\\ude00 😀"},{"content":[{"type":"text","text":"x"}]}],"stream":true,"max_tokens":12}',
