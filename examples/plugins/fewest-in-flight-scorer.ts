@@ -9,6 +9,7 @@ export function plugin(api: PluginApi): PluginDefinition {
   return api.definePlugin({
     type: "fewest-in-flight-scorer",
     stability: "stable",
+    state: "none",
     roles: ["score"],
     params: api.noParams,
     create: () => ({

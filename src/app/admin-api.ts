@@ -16,10 +16,10 @@ export interface AdminSource {
   readiness(): { readonly isReady: boolean; readonly pools: Json };
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   endpoints(): Json;
-  config(): Json;
+  config(): Promise<Json>;
   /** Newest first. */
-  decisions(limit: number): readonly Decision[];
-  decision(id: string): Decision | undefined;
+  decisions(limit: number): Promise<readonly Decision[]>;
+  decision(id: string): Promise<Decision | undefined>;
   readonly events: EventStream;
   readonly engines: EngineControl | undefined;
 }
@@ -80,11 +80,11 @@ async function answer(
   } else if (url.pathname === "/api/events") {
     if (!source.events.add(response)) send(response, failure(503, "too many readers"));
   } else {
-    send(response, show(source, url));
+    send(response, await show(source, url));
   }
 }
 
-function show(source: AdminSource, url: URL): Answer {
+async function show(source: AdminSource, url: URL): Promise<Answer> {
   switch (url.pathname) {
     case "/healthz":
       return { status: 200, body: { status: "ok" } };
@@ -95,26 +95,26 @@ function show(source: AdminSource, url: URL): Answer {
     case "/api/endpoints":
       return { status: 200, body: source.endpoints() };
     case "/api/config":
-      return { status: 200, body: source.config() };
+      return { status: 200, body: await source.config() };
     case "/api/decisions":
-      return showDecisions(source, url.searchParams.get("limit"));
+      return await showDecisions(source, url.searchParams.get("limit"));
     default:
-      return showDecision(source, url.pathname);
+      return await showDecision(source, url.pathname);
   }
 }
 
-function showDecisions(source: AdminSource, given: string | null): Answer {
+async function showDecisions(source: AdminSource, given: string | null): Promise<Answer> {
   const limit = given === null ? DECISIONS_UNLESS_SET : Number(given);
   if (!Number.isInteger(limit) || limit < 1 || limit > DECISIONS_MAX) {
     return failure(400, `limit must be a whole number, 1 to ${DECISIONS_MAX}`);
   }
-  return { status: 200, body: source.decisions(limit) };
+  return { status: 200, body: await source.decisions(limit) };
 }
 
-function showDecision(source: AdminSource, path: string): Answer {
+async function showDecision(source: AdminSource, path: string): Promise<Answer> {
   const id = /^\/api\/decisions\/([^/]{1,300})$/.exec(path)?.[1];
   if (id === undefined) return failure(404, `unknown path; there are ${PATHS}`);
-  const decision = source.decision(decoded(id));
+  const decision = await source.decision(decoded(id));
   if (decision !== undefined) return { status: 200, body: decision };
   return failure(404, "no such decision; the latest are under /api/decisions");
 }

@@ -1,4 +1,4 @@
-import type { ObjectiveEntry, RewriteEntry } from "../config/router-config.ts";
+import type { ObjectiveEntry, RewriteEntry, RouterConfig } from "../config/router-config.ts";
 import type { Json } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
 import type { Meter } from "../core/meter.ts";
@@ -8,6 +8,15 @@ import type { EndpointDiff } from "../discovery/endpoint-set.ts";
 export interface PoolObjectEntries {
   readonly objectives: readonly ObjectiveEntry[];
   readonly rewrites: readonly RewriteEntry[];
+}
+
+/** A file's configuration with a feed's objects: of two with one name the file's comes first, and so do its rules. */
+export function withObjects(written: RouterConfig, objects: PoolObjectEntries): RouterConfig {
+  return {
+    ...written,
+    objectives: [...written.objectives, ...objects.objectives],
+    rewrites: [...written.rewrites, ...objects.rewrites],
+  };
 }
 
 /** What a feed tells its pool, and with what it counts and logs. */

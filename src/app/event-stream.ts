@@ -9,6 +9,8 @@ const BEHIND_BYTES_MAX = 1024 * 1024;
 /** Sends what happens to everybody who listens, as server-sent events. */
 export class EventStream {
   readonly #readers = new Set<ServerResponse>();
+  /** Called when the first reader comes and when the last one has left. */
+  onWatched: ((isWatched: boolean) => void) | undefined;
 
   /** Takes the response over; false when there are too many readers already. */
   add(response: ServerResponse): boolean {
@@ -16,7 +18,11 @@ export class EventStream {
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
     response.write(": events of this router\n\n");
     this.#readers.add(response);
-    response.on("close", () => this.#readers.delete(response));
+    if (this.#readers.size === 1) this.onWatched?.(true);
+    response.on("close", () => {
+      this.#readers.delete(response);
+      if (!this.hasReaders) this.onWatched?.(false);
+    });
     return true;
   }
 

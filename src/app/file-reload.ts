@@ -32,7 +32,7 @@ const LOOK_EVERY_MS = 1000;
 export class FileReload<T> {
   readonly #source: FileSource<T>;
   readonly #noun: "config" | "endpoints";
-  readonly #apply: (loaded: T) => void;
+  readonly #apply: (loaded: T, text: string) => void;
   readonly #log: Log;
   readonly #meter: Meter;
   readonly #timer: NodeJS.Timeout;
@@ -46,7 +46,7 @@ export class FileReload<T> {
     source: FileSource<T>;
     /** What the file holds, in log lines and metrics. */
     noun: "config" | "endpoints";
-    apply: (loaded: T) => void;
+    apply: (loaded: T, text: string) => void;
     log: Log;
     meter: Meter;
   }) {
@@ -105,7 +105,7 @@ export class FileReload<T> {
     this.#text = text;
     const { file } = this.#source;
     try {
-      this.#apply(this.#source.load(text));
+      this.#apply(this.#source.load(text), text);
       this.#done({ result: "applied", at: new Date().toISOString(), message: null });
       this.#log.info(`${this.#noun}-applied`, { file });
     } catch (error) {

@@ -4,6 +4,7 @@ import type { Log } from "../core/log.ts";
 import type { Meter } from "../core/meter.ts";
 import type { LegRunner } from "../director/dispatch-plan.ts";
 import { PoolRouterCore } from "../director/pool-router-core.ts";
+import type { PoolSharing } from "../director/pool-sharing.ts";
 import type { BlockHasher, BlockKeys } from "../request/block-hasher.ts";
 import type { RouterOptions } from "./router-options.ts";
 
@@ -26,6 +27,8 @@ export function makePoolCore(pool: {
   hasher: BlockHasher;
   /** Where their chains begin. */
   kvSeed?: BlockKeys["seed"];
+  /** Where several threads route the pool. */
+  sharing?: PoolSharing | undefined;
 }): PoolRouterCore {
   const { options, poolCount } = pool;
   return new PoolRouterCore({
@@ -46,5 +49,6 @@ export function makePoolCore(pool: {
     exchangeTimeoutMs: options.exchangeTimeoutMs,
     decisionCapacity: Math.max(1, Math.floor(options.decisionCapacity / poolCount)),
     decisionBytesMax: Math.floor(options.decisionBytesMax / poolCount),
+    sharing: pool.sharing,
   });
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { RewriteRule, RouterConfig } from "../config/router-config.ts";
+import type { RouterConfig } from "../config/router-config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Json } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
@@ -24,12 +24,18 @@ import {
   runningRequests,
   waitingQueueDepth,
 } from "../endpoints/numeric-attribute.ts";
-import type { FrontPool } from "../front/http/front-pool.ts";
+import type { FrontPool, ServedModel } from "../front/http/front-pool.ts";
 import type { BlockKeys } from "../request/block-hasher.ts";
-import type { EndpointFeed, FeedPorts, PoolObjectEntries } from "./endpoint-feed.ts";
+import {
+  type EndpointFeed,
+  type FeedPorts,
+  type PoolObjectEntries,
+  withObjects,
+} from "./endpoint-feed.ts";
 import { type ConfigSource, FileReload } from "./file-reload.ts";
 import { PoolTokens } from "./pool-tokens.ts";
 import type { RecordingCore } from "./recording-core.ts";
+import { ServedNames } from "./served-names.ts";
 import { TokenisingCore } from "./tokenising-core.ts";
 
 /** A pool as the program is told of it. */
@@ -68,6 +74,15 @@ export interface LivePoolOptions {
   readonly meter: Meter;
   /** An address that no endpoint has any more: its connections are closed. */
   forget(address: string): void;
+  /** The threads that route the pool, where this one does not. */
+  readonly followers?: PoolFollowers | undefined;
+}
+
+/** The threads that route a pool, as it tells them what is in effect here. */
+export interface PoolFollowers {
+  /** The file's text after a change that is valid. */
+  reconfigured(text: string): void;
+  objects(objects: PoolObjectEntries): void;
 }
 
 /** A pool with its background readers: metrics, health, KV events and, where no manifest says, served models. */
@@ -84,13 +99,14 @@ export class LivePool implements FrontPool {
   #objects: PoolObjectEntries = { objectives: [], rewrites: [] };
   #config: RouterConfig;
   readonly #clients: EndpointClients;
+  #configText: string;
   #scraper: Scraper;
   #kvEventAccess: KvEventAccess | undefined;
   #kvEvents: KvEventSubscriber | undefined;
   #tokens: PoolTokens;
   readonly #probe: HealthProbe;
   readonly #models: ServedModels | undefined;
-  readonly #created = Math.floor(Date.now() / 1000);
+  readonly #names: ServedNames;
 
   constructor(options: LivePoolOptions) {
     const { spec, core, log, meter } = options;
@@ -102,12 +118,22 @@ export class LivePool implements FrontPool {
     this.#config = spec.config;
     this.#clients = new EndpointClients(options.probeTimeoutMs, spec.access);
     this.#tokens = this.#newTokens();
+    this.#configText = spec.source?.text ?? "";
     this.#scraper = this.#startScraper();
     this.#followKvEvents(spec.kvEventAccess?.(spec.config));
     const readers = this.#readerOptions();
     this.#probe = startHealthProbe(readers);
     this.#models = spec.modelName === undefined ? startServedModels(readers) : undefined;
-    const apply = (config: RouterConfig): void => this.#reconfigure(config, this.#objects);
+    const named = new Set([spec.modelName ?? ""]);
+    this.#names = new ServedNames(
+      () => this.#config,
+      () => this.#models?.ids() ?? named,
+    );
+    const apply = (config: RouterConfig, text: string): void => {
+      this.#reconfigure(config, this.#objects);
+      this.#configText = text;
+      options.followers?.reconfigured(text);
+    };
     this.#reload =
       spec.source === undefined
         ? undefined
@@ -127,19 +153,16 @@ export class LivePool implements FrontPool {
     return this.spec.name;
   }
 
-  /** A model is served under its own name, or where a rule puts another in its place. */
   serves(model: string): boolean {
-    return this.isNamed(model) || this.#rules().some(({ matches }) => matches.length === 0);
+    return this.#names.serves(model);
   }
 
   isNamed(model: string): boolean {
-    if (this.#rules().some(({ matches }) => matches.includes(model))) return true;
-    return this.#models?.ids().has(model) ?? model === this.spec.modelName;
+    return this.#names.isNamed(model);
   }
 
-  servedModels(): readonly { id: string; created: number; ownedBy: string }[] {
-    const ids = this.#models?.ids() ?? [this.spec.modelName ?? ""];
-    return [...ids].map((id) => ({ id, created: this.#created, ownedBy: "switchyard" }));
+  servedModels(): readonly ServedModel[] {
+    return this.#names.list();
   }
 
   /** Whether some endpoint could take a request. */
@@ -166,6 +189,16 @@ export class LivePool implements FrontPool {
     return this.#config;
   }
 
+  /** Text of the file that it was read from. */
+  get configText(): string {
+    return this.#configText;
+  }
+
+  /** What a feed adds to the file. */
+  get objects(): PoolObjectEntries {
+    return this.#objects;
+  }
+
   /** How the last change of the configuration file went. */
   get lastReload(): Json {
     return this.#reload?.last ?? null;
@@ -188,12 +221,8 @@ export class LivePool implements FrontPool {
     ]);
   }
 
-  #rules(): readonly RewriteRule[] {
-    return this.#config.rewrites.flatMap(({ rules }) => rules);
-  }
-
   #feedPorts(): FeedPorts {
-    const { log, meter, clock, forget } = this.#options;
+    const { log, meter, clock, forget, followers } = this.#options;
     return {
       log,
       meter,
@@ -201,17 +230,15 @@ export class LivePool implements FrontPool {
         for (const change of changes) this.core.endpoint(change, clock.nowMs());
         for (const address of goneAddresses) forget(address);
       },
-      objects: (objects) => this.#reconfigure(this.#written, objects),
+      objects: (objects) => {
+        this.#reconfigure(this.#written, objects);
+        followers?.objects(objects);
+      },
     };
   }
 
-  /** Of two objects with one name the file's comes first, and so do its rules. */
   #reconfigure(written: RouterConfig, objects: PoolObjectEntries): void {
-    const config = {
-      ...written,
-      objectives: [...written.objectives, ...objects.objectives],
-      rewrites: [...written.rewrites, ...objects.rewrites],
-    };
+    const config = withObjects(written, objects);
     const kvEventAccess = this.spec.kvEventAccess?.(config);
     (this.#options.recording ?? this.state).reconfigure(config);
     this.#config = config;

@@ -1,7 +1,5 @@
 import process from "node:process";
-import { describeConfig } from "../config/describe-config.ts";
 import type { Clock } from "../core/clock.ts";
-import type { ExchangeObserver } from "../core/exchange-report.ts";
 import type { Json } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
 import type { PoolRouterCore } from "../director/pool-router-core.ts";
@@ -15,15 +13,17 @@ import { WasmBlockHasher } from "../request/wasm-block-hasher.ts";
 import { WasmBodyScanner } from "../request/wasm-body-scanner.ts";
 import { createAccessLog } from "../telemetry/access-log.ts";
 import { createTelemetry, type Telemetry } from "../telemetry/create-telemetry.ts";
-import { type AdminApi, type AdminSource, type EngineControl, startAdminApi } from "./admin-api.ts";
-import { describeEndpoints } from "./describe-endpoint.ts";
+import { type AdminApi, type EngineControl, startAdminApi } from "./admin-api.ts";
+import { adminSource } from "./admin-source.ts";
 import { EventStream } from "./event-stream.ts";
+import { publishing } from "./exchange-events.ts";
 import { makePoolCore } from "./make-pool-core.ts";
 import { blockKeysOf } from "./pool-tokens.ts";
 import { openRecording, type Recording } from "./recording.ts";
 import { NotingHasher, RecordingCore, recordedConfig } from "./recording-core.ts";
 import type { RouterOptions } from "./router-options.ts";
 import { LivePool, type PoolSpec } from "./router-pool.ts";
+import { RouterThreads, type ThreadSettings } from "./router-threads.ts";
 
 /** A whole live router. */
 export interface RouterSettings {
@@ -50,6 +50,8 @@ export interface RouterSettings {
   readonly record?: string | undefined;
   /** How this program stands among its replicas, for `/api/config`. */
   readonly describeElection?: (() => Json) | undefined;
+  /** Undefined: this thread routes. */
+  readonly threads?: ThreadSettings | undefined;
 }
 
 /** What a front is opened with. */
@@ -88,7 +90,7 @@ const TICK_MS = 1000;
 /** Builds the graph and listens; rejects, with nothing left running, when a port cannot be had. */
 export async function startRouter(
   settings: RouterSettings,
-  openFront: OpenFront = httpFront(settings),
+  openFront?: OpenFront,
 ): Promise<Router> {
   const { clock, timeScale, log, options } = settings;
   const events = new EventStream();
@@ -104,22 +106,27 @@ export async function startRouter(
   const publishingLog = endpointEvents(log, events);
   const recording = startRecording(settings);
   const hasher = new WasmBlockHasher();
+  const threads = routerThreads(settings, events);
   const { prefillCandidates: candidates } = settings;
   const legs = settings.legs && { ...settings.legs, candidates };
   const dispatcher = createDispatcher({ clock, timeScale, observer, log, limits: options, legs });
-  const forget = (address: string): void => dispatcher.forget(address);
+  const forget = (address: string): void => {
+    dispatcher.forget(address);
+    threads?.forget(address);
+  };
   const pools = settings.pools.map((spec) =>
-    livePool(spec, { settings, telemetry, log: publishingLog, recording, hasher, forget }),
+    livePool(spec, { settings, telemetry, log: publishingLog, recording, hasher, forget, threads }),
   );
   const closeAll = async (): Promise<void> => {
     await Promise.all([...pools.map((pool) => pool.close()), dispatcher.close()]);
   };
   let admin: AdminApi;
   try {
+    const open = openFront ?? (threads === undefined ? httpFront(settings) : threadsFront(threads));
     const scanner = new WasmBodyScanner();
     const ports = { observer, clock, log, hasher, scanner };
-    front = await openFront({ pools, dispatcher, ...ports, limits: options });
-    const source = adminSource(pools, { settings, telemetry, events });
+    front = await open({ pools, dispatcher, ...ports, limits: options });
+    const source = adminSource(pools, { settings, telemetry, events, threads });
     admin = await startAdminApi(source, { host: settings.adminHost, port: settings.adminPort });
   } catch (error) {
     await front?.close();
@@ -165,6 +172,22 @@ function httpFront({ host, port }: Pick<RouterSettings, "host" | "port">): OpenF
   };
 }
 
+function routerThreads(settings: RouterSettings, events: EventStream): RouterThreads | undefined {
+  const { threads } = settings;
+  return threads === undefined ? undefined : new RouterThreads({ ...settings, threads, events });
+}
+
+/** The front of a router whose threads have it. */
+function threadsFront(threads: RouterThreads): OpenFront {
+  return async ({ pools }) => ({
+    port: await threads.open(pools),
+    // Each thread counts its own.
+    bufferedBytes: 0,
+    drain: () => threads.drain(),
+    close: () => threads.close(),
+  });
+}
+
 function livePool(
   spec: PoolSpec,
   parts: {
@@ -174,9 +197,10 @@ function livePool(
     recording: Recording | undefined;
     hasher: BlockHasher;
     forget(address: string): void;
+    threads: RouterThreads | undefined;
   },
 ): LivePool {
-  const { settings, telemetry, log, recording: sink, forget } = parts;
+  const { settings, telemetry, log, recording: sink, forget, threads } = parts;
   const { clock, timeScale, options } = settings;
   const keys = blockKeysOf(spec.config, parts.hasher);
   const hasher = new NotingHasher(keys.hasher);
@@ -195,6 +219,7 @@ function livePool(
     options,
     hasher: sink === undefined ? keys.hasher : hasher,
     kvSeed: keys.seed,
+    sharing: threads?.ownerOf(spec.key),
   });
   const recording =
     sink === undefined ? undefined : new RecordingCore(core, { pool: spec.key, sink, hasher });
@@ -213,6 +238,7 @@ function livePool(
     log,
     meter,
     forget,
+    followers: threads?.followersOf(spec.key),
   });
 }
 
@@ -247,76 +273,6 @@ function poolView(pool: LivePool) {
     endpoints: pool.core.endpoints,
     indexes: pool.state.graph.indexes(),
     kvSubscriberCount: pool.kvSubscriberCount,
-  };
-}
-
-function adminSource(
-  pools: readonly LivePool[],
-  parts: { settings: RouterSettings; telemetry: Telemetry; events: EventStream },
-): AdminSource {
-  const { settings, telemetry, events } = parts;
-  return {
-    readiness: () => ({
-      isReady: pools.every((pool) => pool.hasReadyEndpoint()),
-      pools: Object.fromEntries(pools.map((pool) => [pool.key, pool.hasReadyEndpoint()])),
-    }),
-    metrics: () => telemetry.expose(),
-    endpoints: () =>
-      pools.flatMap((pool) =>
-        describeEndpoints(pool.key, pool.core.endpoints, {
-          kvStream: (slot) => pool.kvStream(slot),
-          nowMs: settings.clock.nowMs(),
-        }),
-      ),
-    config: () => ({
-      options: { ...settings.options },
-      election: settings.describeElection?.() ?? null,
-      pools: pools.map((pool) => ({
-        pool: pool.key,
-        model: pool.spec.modelName ?? null,
-        config: describeConfig(pool.config),
-        lastReload: pool.lastReload,
-        unreadableConfig: pool.unreadableConfig,
-        endpoints: pool.spec.feed?.describe() ?? null,
-        plugins: pool.state.graph.dumpPlugins(),
-        inFlight: pool.core.inFlightCount,
-        decisions: { count: pool.state.decisions.count, sizeBytes: pool.state.decisions.sizeBytes },
-      })),
-    }),
-    decisions: (limit) =>
-      pools
-        .flatMap((pool) => pool.state.decisions.latest(limit))
-        .toSorted((left, right) => right.atMs - left.atMs)
-        .slice(0, limit),
-    decision(id) {
-      const at = id.lastIndexOf(".");
-      const pool = pools.find((candidate) => candidate.key === id.slice(0, at));
-      return pool?.state.decisions.read(Number(id.slice(at + 1)));
-    },
-    events,
-    engines: settings.engines,
-  };
-}
-
-/** Passes reports on and tells readers of `/api/events` that a request ended. */
-function publishing(observer: ExchangeObserver, events: EventStream): ExchangeObserver {
-  return {
-    started: (model) => observer.started(model),
-    chunkGap: (model, gapMs) => observer.chunkGap(model, gapMs),
-    finished(report) {
-      observer.finished(report);
-      if (!events.hasReaders) return;
-      events.publish("request", {
-        decision: report.decisionId ?? null,
-        pool: report.pool ?? null,
-        status: report.outcome.status,
-        how: report.how,
-        endpoint: report.endpoint ?? null,
-        prefillEndpoint: report.prefillEndpoint ?? null,
-        ttftMs: report.outcome.ttftMs,
-        e2eMs: report.outcome.e2eMs,
-      });
-    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import process from "node:process";
+import { isServiceText, loadConfigText } from "../app/load-config-text.ts";
 import type { LoadOptions } from "../config/load-options.ts";
-import { loadRouterConfig } from "../config/load-router-config.ts";
 import type { RouterConfig } from "../config/router-config.ts";
 import { loadService } from "../manifest/load-service.ts";
 import type { Service } from "../manifest/service.ts";
@@ -36,15 +36,10 @@ export function loadManifest(path: string, options: LoadOptions): LoadedManifest
 export function loadInput(path: string, options: LoadOptions): LoadedInput {
   const text = readInput(path).toString("utf8");
   const file = shownPath(path);
-  if (/^\s*"?kind"?:\s*"?LLMInferenceService\b/m.test(text)) {
-    const load = (changed: string): RouterConfig =>
-      loadService({ ...options, text: changed, file }).config;
-    const service = loadService({ ...options, text, file });
-    return { config: service.config, service, file, text, load };
-  }
-  const load = (changed: string): RouterConfig =>
-    loadRouterConfig({ ...options, text: changed, file });
-  return { config: load(text), service: undefined, file, text, load };
+  const load = (changed: string): RouterConfig => loadConfigText({ text: changed, file }, options);
+  if (!isServiceText(text)) return { config: load(text), service: undefined, file, text, load };
+  const service = loadService({ ...options, text, file });
+  return { config: service.config, service, file, text, load };
 }
 
 /** Errors name the file as the user would: from where they are. */

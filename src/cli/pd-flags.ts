@@ -49,12 +49,14 @@ export function addPdFlags(command: Command): Command {
 export function pdSettings(flags: PdFlags): {
   readonly prefillCandidates: number;
   readonly legs: ReturnType<typeof legsSettings> | undefined;
+  /** What `legs` is made from. */
+  readonly legsOptions: LegsOptions | undefined;
 } {
   const { pd, kvConnector, prefillFallback, prefillTimeoutMs } = flags;
   const prefillCandidates = flags.prefillCandidates ?? CANDIDATES[pd];
   if (pd === "router") {
     const options = { connector: kvConnector, fallback: prefillFallback, prefillTimeoutMs };
-    return { prefillCandidates, legs: legsSettings(options) };
+    return { prefillCandidates, legs: legsSettings(options), legsOptions: options };
   }
   const misplaced = Object.entries({
     "--kv-connector": kvConnector,
@@ -66,5 +68,5 @@ export function pdSettings(flags: PdFlags): {
       `${misplaced[0]} is for --pd router; a sidecar has a flag of its own for it`,
     );
   }
-  return { prefillCandidates, legs: undefined };
+  return { prefillCandidates, legs: undefined, legsOptions: undefined };
 }

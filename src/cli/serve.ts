@@ -7,6 +7,7 @@ import { letHeapGrow } from "../app/heap-growth.ts";
 import { createStderrLog } from "../app/program-log.ts";
 import { startServe } from "../app/serve.ts";
 import { formatTable } from "../app/table.ts";
+import { EXIT } from "./exit.ts";
 import { explainListenError } from "./listen-error.ts";
 import { loadInput } from "./load-input.ts";
 import { wholeNumber } from "./option-values.ts";
@@ -25,7 +26,11 @@ interface ServeFlags extends RouterFlags, PdFlags {
   readonly kvEventsPort?: number;
   readonly kvEventsReplayPort?: number;
   readonly kvEventsTopic?: string;
+  readonly threads: number;
 }
+
+/** More than the cores of a large machine; each thread costs some 55 MB. */
+const THREADS_MAX = 64;
 
 const EXAMPLE = `
 Example:
@@ -51,19 +56,29 @@ export function serveCommand(): Command {
       "port at which missed KV events are asked for",
       wholeNumber(1, 65535),
     )
-    .option("--kv-events-topic <prefix>", "topics of the KV events; all unless given");
+    .option("--kv-events-topic <prefix>", "topics of the KV events; all unless given")
+    .option(
+      "--threads <n>",
+      "threads that route on one port, with one view of the endpoints",
+      wholeNumber(1, THREADS_MAX),
+      1,
+    );
   return addRouterFlags(addPdFlags(command))
     .addHelpText("after", EXAMPLE)
     .action((flags: ServeFlags) => serve(flags));
 }
 
 async function serve(flags: ServeFlags): Promise<void> {
+  if (flags.threads > 1 && flags.record !== undefined) {
+    throw new UsageError("--record needs --threads 1: a recording has one order of inputs");
+  }
   const pd = pdSettings(flags);
   const input = loadInput(flags.config, await loadOptionsOf(flags));
   const { service, config } = input;
   const { feed, endpoints } = await openFeed(flags);
   const stopped = untilStopped();
   letHeapGrow();
+  const gaveUp = Promise.withResolvers<number>();
   const router = await startServe({
     ...flags,
     ...pd,
@@ -80,12 +95,21 @@ async function serve(flags: ServeFlags): Promise<void> {
     isCorrectingMetrics: flags.metricsCorrection === "on",
     options: routerOptionsOf(flags),
     log: createStderrLog("info"),
+    threads:
+      flags.threads === 1
+        ? undefined
+        : {
+            count: flags.threads,
+            plugins: { files: flags.plugin, allowAlpha: flags.allowExperimentalPlugins === true },
+            legs: pd.legsOptions,
+            gaveUp: () => gaveUp.resolve(EXIT.failed),
+          },
   }).catch(explainListenError(flags));
   if (endpoints.length > 0) console.log(`${endpointTable(endpoints)}\n`);
   console.log(
     `Router on http://${flags.host}:${router.port}/v1, admin on port ${router.adminPort}`,
   );
-  process.exitCode = await stopped;
+  process.exitCode = await Promise.race([stopped, gaveUp.promise]);
   await router.drain();
 }
 

@@ -18,6 +18,7 @@ export const COUNTERS = [
   "kv-errors",
   "endpoints-reloads",
   "discovery-faults",
+  "lock-resets",
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 

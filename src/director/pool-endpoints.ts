@@ -137,11 +137,9 @@ export class PoolEndpoints {
   threadEnded(thread: number): void {
     this.part.threadEnded(thread);
     const charges = this.part.inLock(() => this.load.releaseAllOf(thread));
-    this.#options.log.warn("thread-charges-released", {
-      pool: this.#options.pool,
-      thread,
-      charges,
-    });
+    if (charges === 0) return;
+    const { pool, log } = this.#options;
+    log.warn("thread-charges-released", { pool, thread, charges });
   }
 
   /** The slot may have been given to another endpoint since. */
@@ -163,6 +161,7 @@ export class PoolEndpoints {
   /** A thread died in the lock: its half-done work is undone. */
   #mend(): void {
     this.load.recount();
+    this.#options.meter.count("lock-resets", {});
     this.#options.log.error("lock-reset", { pool: this.#options.pool });
   }
 

@@ -12,7 +12,6 @@ const STATE = 0;
 const OWNER = 1;
 const TICKET = 2;
 const TORN = 3;
-const RESETS = 4;
 /** A cache line. */
 const LOCK_WORDS = 16;
 
@@ -50,11 +49,6 @@ export class SharedLock implements Lock {
   /** Memory of a lock that is free. */
   static buffer(): SharedArrayBuffer {
     return new SharedArrayBuffer(4 * LOCK_WORDS);
-  }
-
-  /** Resets after deaths inside, by all threads. */
-  get resetCount(): number {
-    return Atomics.load(this.#words, RESETS);
   }
 
   /** Entries of this thread that had to wait. */
@@ -119,7 +113,6 @@ export class SharedLock implements Lock {
 
   #mend(): void {
     Atomics.store(this.#words, TORN, 0);
-    Atomics.add(this.#words, RESETS, 1);
     this.#reset();
   }
 }

@@ -9,6 +9,7 @@ const COUNTER_METRICS: Readonly<Record<Exclude<CounterName, "decisions">, Metric
   "config-reloads": "configReloads",
   "endpoints-reloads": "endpointsReloads",
   "discovery-faults": "discoveryFaults",
+  "lock-resets": "lockResets",
   "exchanges-expired": "expiredExchanges",
   "scrape-failures": "pollErrors",
   "metrics-missing": "extractErrors",

@@ -13,6 +13,7 @@ import {
   waitingQueueDepth,
 } from "../endpoints/numeric-attribute.ts";
 import { createTelemetry, type Telemetry } from "./create-telemetry.ts";
+import { endedSnapshot } from "./instruments.ts";
 import { METRIC_KEYS, METRIC_TABLE } from "./metric-table.ts";
 import { metricsPage } from "./metrics-page.ts";
 import type { PoolView } from "./pool-gauges.ts";
@@ -190,6 +191,29 @@ test("telemetry: pool gauges leave unknown values out and forget endpoints that 
   store.apply({ kind: "removed", id: endpointId("b") });
   const text = (await linesOf(telemetry)).join("\n");
   assert.ok(!text.includes('"b"') && !text.includes("running_requests{name"));
+});
+
+test("telemetry: what threads counted adds up, and of one that has ended the gauges are gone", async () => {
+  const [main, first, second] = [telemetryOver([]), telemetryOver([]), telemetryOver([])];
+  for (const thread of [first, second, second]) {
+    thread.observer.started(modelName("model-a"));
+    thread.observer.finished(exchangeReport());
+  }
+  second.observer.started(modelName("model-a"));
+  const snapshots = await Promise.all([first.snapshot(), second.snapshot()]);
+  // Snapshots come from another thread.
+  const copies = structuredClone(snapshots);
+  const whole = (await main.expose(copies)).text;
+  assertLines(whole.split("\n"), [
+    `llm_d_epp_request_total{${M}} 3`,
+    `llm_d_epp_request_running{${M}} 1`,
+    `llm_d_epp_request_size_bytes_sum{${M}} 3000`,
+    'inference_objective_request_total{model_name="model-a",target_model_name="model-a",priority="0"} 3',
+  ]);
+  const ended = await endedSnapshot(copies);
+  const { text } = await main.expose([await endedSnapshot([ended, copies[0] ?? []])]);
+  assert.match(text, /llm_d_epp_request_total\{.*\} 4/);
+  assert.doesNotMatch(text, /llm_d_epp_request_running\{/);
 });
 
 test("telemetry: two instances do not share a registry, and the text is well formed", async () => {

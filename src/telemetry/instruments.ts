@@ -5,6 +5,15 @@ import { METRIC_KEYS, METRIC_TABLE, type MetricKey } from "./metric-table.ts";
 import { renderAlias, renderMetric } from "./render-metric.ts";
 import { HistogramSeries, NumberSeries } from "./series.ts";
 
+/** One series, as one thread sends it to another. */
+type SeriesSnapshot = { readonly key: MetricKey; readonly labels: MetricLabels } & (
+  | { readonly value: number }
+  | { readonly counts: Float64Array; readonly sum: number }
+);
+
+/** All series of a thread. */
+export type MetricSnapshot = readonly SeriesSnapshot[];
+
 /**
  * The table's metrics as live series. prom-client keeps those of the process only: it checks and
  * hashes labels at each of a request's fifteen numbers, 9 % of a small request's CPU time.
@@ -14,7 +23,8 @@ export class Instruments {
   readonly #numbers = new Map<MetricKey, Map<string, NumberSeries>>();
   readonly #histograms = new Map<MetricKey, Map<string, HistogramSeries>>();
 
-  constructor() {
+  /** Of several threads one has the process's metrics. */
+  constructor(options: { readonly hasProcess: boolean }) {
     for (const key of METRIC_KEYS) {
       const { type, labels } = METRIC_TABLE[key];
       if (type === "histogram") this.#histograms.set(key, new Map());
@@ -25,7 +35,7 @@ export class Instruments {
       else this.number(key, {});
     }
     // CPU, memory, event-loop delay and garbage collection, under the names that Node programs have.
-    collectDefaultMetrics({ register: this.#registry });
+    if (options.hasProcess) collectDefaultMetrics({ register: this.#registry });
   }
 
   get contentType(): string {
@@ -84,13 +94,26 @@ export class Instruments {
     return series;
   }
 
-  /** Everything as Prometheus text, deprecated names included. */
-  async expose(): Promise<string> {
-    const parts = METRIC_KEYS.map((key) => renderMetric(METRIC_TABLE[key], this.#series(key)));
+  /** For another thread to add up. */
+  snapshot(): MetricSnapshot {
+    return METRIC_KEYS.flatMap((key) =>
+      Array.from(this.#series(key), (series): SeriesSnapshot => {
+        const { labels } = series;
+        return series instanceof HistogramSeries
+          ? { key, labels, counts: series.counts, sum: series.sum }
+          : { key, labels, value: series.value };
+      }),
+    );
+  }
+
+  /** Everything as Prometheus text, deprecated names included; series of other threads are added. */
+  async expose(others: readonly MetricSnapshot[] = []): Promise<string> {
+    const whole = others.length === 0 ? this : summed([this.snapshot(), ...others]);
+    const parts = METRIC_KEYS.map((key) => renderMetric(METRIC_TABLE[key], whole.#series(key)));
     parts.push(await this.#registry.metrics());
     for (const key of METRIC_KEYS) {
       for (const alias of METRIC_TABLE[key].aliases ?? []) {
-        parts.push(renderAlias(METRIC_TABLE[key], alias, this.#series(key)));
+        parts.push(renderAlias(METRIC_TABLE[key], alias, whole.#series(key)));
       }
     }
     return parts.join("\n");
@@ -99,6 +122,22 @@ export class Instruments {
   #series(key: MetricKey): Iterable<NumberSeries | HistogramSeries> {
     return (this.#numbers.get(key) ?? this.#histograms.get(key))?.values() ?? [];
   }
+}
+
+/** What threads that have ended counted: gauges of them are no more. */
+export function endedSnapshot(ended: readonly MetricSnapshot[]): MetricSnapshot {
+  const series = summed(ended).snapshot();
+  return series.filter(({ key }) => METRIC_TABLE[key].type !== "gauge");
+}
+
+function summed(snapshots: readonly MetricSnapshot[]): Instruments {
+  const sum = new Instruments({ hasProcess: false });
+  for (const series of snapshots.flat()) {
+    const { key, labels } = series;
+    if ("value" in series) sum.number(key, labels).value += series.value;
+    else sum.histogram(key, labels).add(series.counts, series.sum);
+  }
+  return sum;
 }
 
 /** Only the metric's own labels tell series apart; an absent one is empty. */

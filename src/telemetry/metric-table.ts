@@ -85,6 +85,7 @@ export const METRIC_KEYS = [
   "kvFaults",
   "endpointsReloads",
   "discoveryFaults",
+  "lockResets",
   "inFlight",
   "bufferedBytes",
   "indexBytes",
@@ -340,6 +341,7 @@ export const METRIC_TABLE: Readonly<Record<MetricKey, MetricSpec>> = {
     ["name"],
     "KV events and messages of a wrong shape.",
   ),
+  lockResets: own("lock_resets_total", "counter", [], "Threads that died in a decision."),
   inFlight: own(
     "inflight_requests",
     "gauge",

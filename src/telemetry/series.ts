@@ -33,4 +33,12 @@ export class HistogramSeries {
     counts[bucket] = (counts[bucket] as number) + 1;
     this.sum += value;
   }
+
+  /** Adds the observations of a series of the same bounds. */
+  add(counts: Float64Array, sum: number): void {
+    for (const [bucket, count] of counts.entries()) {
+      this.counts[bucket] = (this.counts[bucket] as number) + count;
+    }
+    this.sum += sum;
+  }
 }

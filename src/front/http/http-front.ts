@@ -47,6 +47,8 @@ export interface HttpFrontOptions {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
+  /** Whether other threads listen on the same port; the kernel spreads connections over them. */
+  readonly isPortShared?: boolean;
   readonly pools: readonly FrontPool[];
   readonly dispatcher: Dispatcher;
   readonly observer: ExchangeObserver;
@@ -132,11 +134,11 @@ class Front implements HttpFront {
   }
 
   async listen(): Promise<void> {
-    const { host, port } = this.#options;
+    const { host, port, isPortShared: reusePort = false } = this.#options;
     const server = this.#server;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ port, host, backlog: BACKLOG }, () => {
+      server.listen({ port, host, backlog: BACKLOG, reusePort }, () => {
         server.off("error", reject);
         resolve();
       });

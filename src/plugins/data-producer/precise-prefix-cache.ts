@@ -86,6 +86,7 @@ const ROUNDING = 1e-6;
 export const precisePrefixCacheProducer: PluginDefinition = definePlugin({
   type: "precise-prefix-cache-producer",
   stability: "stable",
+  state: "private",
   roles: ["produce", "onPlan"],
   produces: [prefixMatch],
   consumesKvEvents: true,
@@ -97,6 +98,7 @@ export const precisePrefixCacheProducer: PluginDefinition = definePlugin({
 export const precisePrefixCacheScorer: PluginDefinition = definePlugin({
   type: "precise-prefix-cache-scorer",
   stability: "deprecated",
+  state: "private",
   roles: ["produce", "onPlan", "score"],
   produces: [prefixMatch],
   consumesKvEvents: true,
