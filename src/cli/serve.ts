@@ -37,6 +37,7 @@ Example:
   switchyard serve --config picker.yaml --endpoints endpoints.yaml --port 8080
   switchyard serve --config pd.yaml --endpoints endpoints.yaml --pd router
   switchyard serve --config picker.yaml --inference-pool default/llama --port 8080
+  switchyard serve --config picker.yaml --endpoints endpoints.yaml --threads 4
 
   endpoints.yaml:
     endpoints:

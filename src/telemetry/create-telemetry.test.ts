@@ -210,6 +210,10 @@ test("telemetry: what threads counted adds up, and of one that has ended the gau
     `llm_d_epp_request_size_bytes_sum{${M}} 3000`,
     'inference_objective_request_total{model_name="model-a",target_model_name="model-a",priority="0"} 3',
   ]);
+  // The process is one, however many threads it has.
+  assert.equal(whole.match(/^nodejs_version_info\{.*\} 1$/gm)?.length, 1);
+  assert.match(whole, /^process_start_time_seconds \d+$/m);
+  assert.doesNotMatch(JSON.stringify(snapshots), /"(process|nodejs)_/);
   const ended = await endedSnapshot(copies);
   const { text } = await main.expose([await endedSnapshot([ended, copies[0] ?? []])]);
   assert.match(text, /llm_d_epp_request_total\{.*\} 4/);

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { RunningThreads } from "../fixtures/running-threads.ts";
+import { RunningThreads, threadsOf } from "../fixtures/running-threads.ts";
 import { runCli } from "../fixtures/running-up.ts";
 
 const CONFIG = `apiVersion: llm-d.ai/v1alpha1
@@ -41,11 +41,6 @@ async function poolOf(serve: RunningThreads): Promise<PoolView> {
 function total(metrics: string, name: string): number {
   const series = metrics.split("\n").filter((line) => line.startsWith(`${name}{`));
   return series.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
-}
-
-/** Threads that decided: numbers are dealt in turn. */
-function threadsOf(ids: readonly string[], count: number): ReadonlySet<number> {
-  return new Set(ids.map((id) => Number(id.slice(id.lastIndexOf(".") + 1)) % count));
 }
 
 test("threads: one port, one view: prefixes, decisions, metrics and the access log are of all threads", async () => {
