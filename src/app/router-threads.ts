@@ -118,19 +118,19 @@ export class RouterThreads {
 
   /** What the threads counted, those included that have ended. */
   async snapshots(): Promise<readonly MetricSnapshot[]> {
-    const answers = await this.#ask({ kind: "metrics" });
-    for (const [thread, answer] of answers) {
-      if (answer.kind === "metrics") this.#snapshots.set(thread, answer.snapshot);
-    }
+    const ask = async (thread: RoutingThread): Promise<void> => {
+      const answer = await thread.ask({ kind: "metrics" });
+      // Kept before the thread can end, whatever the others take: its end moves what is kept.
+      if (answer?.kind === "metrics") this.#snapshots.set(thread.thread, answer.snapshot);
+    };
+    await Promise.all([...this.#threads.values()].map(ask));
     return [this.#ended, ...this.#snapshots.values()];
   }
 
   /** The latest decisions of each thread, at most `limit` of each. */
   async decisions(limit: number): Promise<readonly Decision[]> {
     const answers = await this.#ask({ kind: "decisions", limit });
-    return [...answers.values()].flatMap((answer) =>
-      answer.kind === "decisions" ? answer.decisions : [],
-    );
+    return answers.flatMap((answer) => (answer.kind === "decisions" ? answer.decisions : []));
   }
 
   async decision(pool: string, number: number): Promise<Decision | undefined> {
@@ -142,9 +142,7 @@ export class RouterThreads {
   /** Each thread's decision rings. */
   async rings(): Promise<readonly ThreadRings[]> {
     const answers = await this.#ask({ kind: "rings" });
-    return [...answers.values()].flatMap((answer) =>
-      answer.kind === "rings" ? [answer.rings] : [],
-    );
+    return answers.flatMap((answer) => (answer.kind === "rings" ? [answer.rings] : []));
   }
 
   async drain(): Promise<void> {
@@ -242,14 +240,10 @@ export class RouterThreads {
     for (const thread of this.#threads.values()) thread.post(message);
   }
 
-  async #ask(question: ThreadQuestion): Promise<ReadonlyMap<number, ThreadAnswer>> {
-    const answers = new Map<number, ThreadAnswer>();
-    const ask = async (thread: RoutingThread): Promise<void> => {
-      const answer = await thread.ask(question);
-      if (answer !== undefined) answers.set(thread.thread, answer);
-    };
-    await Promise.all([...this.#threads.values()].map(ask));
-    return answers;
+  async #ask(question: ThreadQuestion): Promise<readonly ThreadAnswer[]> {
+    const threads = [...this.#threads.values()];
+    const answers = await Promise.all(threads.map((thread) => thread.ask(question)));
+    return answers.filter((answer) => answer !== undefined);
   }
 }
 

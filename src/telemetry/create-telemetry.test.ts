@@ -200,7 +200,7 @@ test("telemetry: what threads counted adds up, and of one that has ended the gau
     thread.observer.finished(exchangeReport());
   }
   second.observer.started(modelName("model-a"));
-  const snapshots = await Promise.all([first.snapshot(), second.snapshot()]);
+  const snapshots = [first.snapshot(), second.snapshot()];
   // Snapshots come from another thread.
   const copies = structuredClone(snapshots);
   const whole = (await main.expose(copies)).text;
@@ -214,8 +214,8 @@ test("telemetry: what threads counted adds up, and of one that has ended the gau
   assert.equal(whole.match(/^nodejs_version_info\{.*\} 1$/gm)?.length, 1);
   assert.match(whole, /^process_start_time_seconds \d+$/m);
   assert.doesNotMatch(JSON.stringify(snapshots), /"(process|nodejs)_/);
-  const ended = await endedSnapshot(copies);
-  const { text } = await main.expose([await endedSnapshot([ended, copies[0] ?? []])]);
+  const ended = endedSnapshot(copies);
+  const { text } = await main.expose([endedSnapshot([ended, copies[0] ?? []])]);
   assert.match(text, /llm_d_epp_request_total\{.*\} 4/);
   assert.doesNotMatch(text, /llm_d_epp_request_running\{/);
 });
