@@ -10,6 +10,7 @@ import test, { after, before } from "node:test";
 import { connect } from "node:tls";
 import { Agent, type Dispatcher, request } from "undici";
 import { selfSignedCertificate } from "../../src/app/self-signed-certificate.ts";
+import { eventually } from "../fixtures/eventually.ts";
 import { endpointsText } from "../fixtures/running-epp.ts";
 import { freePorts, RunningProgram } from "../fixtures/running-program.ts";
 import { runCli } from "../fixtures/running-up.ts";
@@ -136,7 +137,7 @@ test("sidecar: a prefill target that is not allowed is forbidden, and named in t
     const denied = await ask(port, target);
     assert.equal(denied.statusCode, 403);
     assert.match(await denied.body.text(), /prefill target not allowed by SSRF protection/);
-    assert.ok(
+    await eventually(() =>
       sidecar.lines.some((line) => line.includes(target) && line.includes("prefill-denied")),
     );
   }
