@@ -128,7 +128,7 @@ test("endpoints-file: epp names endpoints by address, and a host without one is 
   await until(async () => (await epp.readyCount()) === 1);
   const { pools } = await epp.admin<{ pools: readonly PoolView[] }>("/api/config");
   assert.deepEqual(pools[0]?.endpoints.unresolved, ["no-such-host.invalid"]);
-  assert.ok(epp.lines.some((line) => line.includes('"host-unresolved"')));
+  await until(async () => epp.lines.some((line) => line.includes('"host-unresolved"')));
   await using client = new ExtProcClient(epp.port);
   const call = client
     .open()

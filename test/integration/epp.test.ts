@@ -10,6 +10,7 @@ import { connect } from "node:tls";
 import { builtinRegistry } from "../../src/app/plugin-registry.ts";
 import { selfSignedCertificate } from "../../src/app/self-signed-certificate.ts";
 import { loadService } from "../../src/manifest/load-service.ts";
+import { eventually } from "../fixtures/eventually.ts";
 import { ExtProcClient, setHeadersOf } from "../fixtures/extproc-client.ts";
 import { ASKED } from "../fixtures/extproc-under-test.ts";
 import { HttpEndpoint } from "../fixtures/http-endpoint.ts";
@@ -68,7 +69,7 @@ for (const [index, file] of EXAMPLES.entries()) {
       assert.equal(await health.health(""), 1);
       const metrics = await (await fetch(`${epp.adminUrl}/metrics`)).text();
       assert.match(metrics, /inference_pool_ready_pods\{name="[^"]*-inference-pool"\} 2/);
-      assert.ok(
+      await eventually(() =>
         epp.lines.some((line) => line.includes("flag-without-effect") && line.includes("-v")),
       );
     } finally {

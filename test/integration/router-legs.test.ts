@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import type { PdOutcome } from "../../src/core/exchange-report.ts";
+import { eventually } from "../fixtures/eventually.ts";
 import { HttpEndpoint } from "../fixtures/http-endpoint.ts";
 import { endpointsText } from "../fixtures/running-epp.ts";
 import { freePorts, RunningProgram } from "../fixtures/running-program.ts";
@@ -135,8 +136,8 @@ test("serve --pd router: prefill and decode run on two engines without any sidec
   // The prompt was cached by then, and the client sees the prefill leg's count.
   assert.ok((stream.pd.prefillCachedTokens ?? 0) > 0);
   assert.match(stream.text, new RegExp(`"cached_tokens":${stream.pd.prefillCachedTokens}`));
-  const lines = serve.program.lines.filter((line) => line.includes('"prefillEndpoint":"p"'));
-  assert.equal(lines.length, 2);
+  const logged = () => serve.program.lines.filter((line) => line.includes('"prefillEndpoint":"p"'));
+  await eventually(() => logged().length === 2);
 });
 
 test("serve --pd router: an engine that takes prefill no more is a counted fallback", async () => {
