@@ -19,31 +19,44 @@ export interface LiveExchange {
   isAnswered: boolean;
 }
 
-/** Live exchanges by decision number, oldest first. */
+/**
+ * Live exchanges by decision number, oldest first. The Map holds places instead of exchanges: tables that
+ * it outgrew or tidied stay linked to their successors, and one that became old garbage would keep every
+ * exchange since alive until the next full collection.
+ */
 export class ExchangeTable {
-  readonly #live = new Map<DecisionNumber, LiveExchange>();
+  readonly #placeByDecision = new Map<DecisionNumber, number>();
+  readonly #exchanges: (LiveExchange | undefined)[] = [];
+  readonly #free: number[] = [];
 
   get count(): number {
-    return this.#live.size;
+    return this.#placeByDecision.size;
   }
 
   add(exchange: LiveExchange): void {
-    this.#live.set(exchange.decision, exchange);
+    const place = this.#free.pop() ?? this.#exchanges.length;
+    this.#exchanges[place] = exchange;
+    this.#placeByDecision.set(exchange.decision, place);
   }
 
   find(decision: DecisionNumber): LiveExchange | undefined {
-    return this.#live.get(decision);
+    const place = this.#placeByDecision.get(decision);
+    return place === undefined ? undefined : this.#exchanges[place];
   }
 
   take(decision: DecisionNumber): LiveExchange | undefined {
-    const exchange = this.#live.get(decision);
-    this.#live.delete(decision);
+    const place = this.#placeByDecision.get(decision);
+    if (place === undefined) return undefined;
+    const exchange = this.#exchanges[place];
+    this.#exchanges[place] = undefined;
+    this.#placeByDecision.delete(decision);
+    this.#free.push(place);
     return exchange;
   }
 
   /** The one that started first; a Map keeps the order of insertion. */
   oldest(): LiveExchange | undefined {
-    for (const exchange of this.#live.values()) return exchange;
+    for (const place of this.#placeByDecision.values()) return this.#exchanges[place];
     return undefined;
   }
 }

@@ -13,6 +13,7 @@ import type { TargetTable } from "./target-table.ts";
 
 /** Tells a sidecar which rank was chosen. */
 const DATA_PARALLEL_HEADER = "x-data-parallel-host-port";
+const NO_HEADERS: ReadonlyMap<string, string> = new Map();
 const NO_SLOTS: readonly number[] = [];
 
 /** What the handler made of the profiles. */
@@ -30,7 +31,7 @@ export class PlanDraft implements PlanEditor {
   readonly encode: readonly number[];
   readonly #advertised: number;
   readonly #primaryPort: number | undefined;
-  readonly #headers = new Map<string, string>();
+  #headers: Map<string, string> | undefined;
 
   constructor(stages: StageOutcomes) {
     const { primary } = stages;
@@ -43,6 +44,7 @@ export class PlanDraft implements PlanEditor {
   }
 
   setHeader(name: string, value: string): void {
+    this.#headers ??= new Map();
     this.#headers.set(name.toLowerCase(), value);
   }
 
@@ -56,7 +58,7 @@ export class PlanDraft implements PlanEditor {
       prefill: targets.of(this.prefill, kept),
       encode: targets.of(this.encode, this.encode.length),
       legs,
-      setHeaders: this.#headers,
+      setHeaders: this.#headers ?? NO_HEADERS,
       removeHeaders: ROUTING_HEADERS,
       edits,
     };

@@ -8,6 +8,12 @@ import type { RequestAttribute } from "../plugin/request-attribute.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import type { SchedulableCycle } from "../scheduling/schedule.ts";
 
+interface AttributeValue {
+  attribute: RequestAttribute<unknown>;
+  producer: string | undefined;
+  value: unknown;
+}
+
 const NO_PROFILE = profileName("");
 
 /** The one cycle of a core, begun anew for each request: decisions are synchronous, so one is enough. */
@@ -15,13 +21,14 @@ export class RouterCycle implements SchedulableCycle {
   readonly endpoints: EndpointTable;
   readonly profiles: readonly ProfileName[];
   readonly rng: SeededRng;
-  readonly outcomes: Map<ProfileName, ProfileOutcome> = new Map();
+  /** Undefined for a profile that has not run; entries stay, as clearing a Map makes a new table. */
+  readonly outcomes: Map<ProfileName, ProfileOutcome | undefined> = new Map();
   profile: ProfileName = NO_PROFILE;
   nowMs = 0;
   readonly #seed: number;
-  readonly #attributes = new Map<RequestAttribute<unknown>, unknown>();
-  /** What each producer set, where it said its name. */
-  readonly #byProducer = new Map<string, Map<RequestAttribute<unknown>, unknown>>();
+  /** In the order in which they were set; a handful, which is read faster than a Map. */
+  readonly #values: AttributeValue[] = [];
+  #valueCount = 0;
   #request: InferenceRequest | undefined;
 
   constructor(options: {
@@ -51,7 +58,7 @@ export class RouterCycle implements SchedulableCycle {
     this.profile = NO_PROFILE;
     this.rng.reseed(this.#seed, decision);
     this.#clear();
-    if (this.outcomes.size > 0) this.outcomes.clear();
+    this.clearOutcomes();
   }
 
   /** Lets go of the request, so that nothing keeps its prompt alive. */
@@ -65,26 +72,48 @@ export class RouterCycle implements SchedulableCycle {
   }
 
   get<T>(attribute: RequestAttribute<T>, producer?: string): T | undefined {
-    const values = producer === undefined ? this.#attributes : this.#byProducer.get(producer);
     // The key carries the type of what `set` stored under it.
-    return values?.get(attribute) as T | undefined;
+    return this.#find(attribute, producer)?.value as T | undefined;
   }
 
   set<T>(attribute: RequestAttribute<T>, value: T, producer?: string): void {
-    if (!this.#attributes.has(attribute)) this.#attributes.set(attribute, value);
-    if (producer === undefined) return;
-    const own = this.#byProducer.get(producer) ?? new Map<RequestAttribute<unknown>, unknown>();
-    own.set(attribute, value);
-    this.#byProducer.set(producer, own);
+    const known = this.#find(attribute, producer);
+    if (known !== undefined) {
+      if (producer !== undefined) known.value = value;
+      return;
+    }
+    const place = this.#valueCount++;
+    this.#values[place] ??= { attribute, producer, value };
+    const entry = this.#values[place];
+    entry.attribute = attribute;
+    entry.producer = producer;
+    entry.value = value;
+  }
+
+  /** No profile has run yet. */
+  clearOutcomes(): void {
+    for (const profile of this.profiles) this.outcomes.set(profile, undefined);
   }
 
   outcome(profile: ProfileName): ProfileOutcome | undefined {
     return this.outcomes.get(profile);
   }
 
+  #find(
+    attribute: RequestAttribute<unknown>,
+    producer: string | undefined,
+  ): AttributeValue | undefined {
+    for (let i = 0; i < this.#valueCount; i++) {
+      const entry = this.#values[i] as AttributeValue;
+      if (entry.attribute !== attribute) continue;
+      if (producer === undefined || entry.producer === producer) return entry;
+    }
+    return undefined;
+  }
+
   #clear(): void {
-    // Clearing an empty map costs as much as clearing a full one.
-    if (this.#attributes.size > 0) this.#attributes.clear();
-    for (const own of this.#byProducer.values()) if (own.size > 0) own.clear();
+    for (let i = 0; i < this.#valueCount; i++)
+      (this.#values[i] as AttributeValue).value = undefined;
+    this.#valueCount = 0;
   }
 }

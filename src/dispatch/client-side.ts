@@ -31,7 +31,7 @@ export class ClientSide {
   readonly #response: ServerResponse;
   readonly #connection: Socket;
   readonly #events: ClientEvents;
-  readonly #left: () => void;
+  readonly #left = (): void => this.#events.left();
   #isDraining = false;
   #isRelaying = false;
   #isHeadFlushed = false;
@@ -45,7 +45,6 @@ export class ClientSide {
     this.#events = events;
     // A pipelined request's response has no socket yet; its request always has.
     this.#connection = response.req.socket;
-    this.#left = () => this.#events.left();
     this.#connection.once("close", this.#left);
   }
 

@@ -21,13 +21,20 @@ export interface BytesPromptOptions {
   readonly cacheSalt: string | undefined;
 }
 
+interface KnownChain extends BlockChain {
+  readonly blockBytes: number;
+  /** As far as was asked for. */
+  readonly maxBlocks: number;
+}
+
 /** A prompt that was received as bytes; chains are hashed once per block size and kept with the request. */
 export class BytesPrompt implements Prompt {
   readonly bytes: Uint8Array;
   readonly #hasher: BlockHasher;
   readonly #seed: HashPair;
   readonly #options: BytesPromptOptions;
-  readonly #chains = new Map<number, BlockChain & { readonly maxBlocks: number }>();
+  /** One or two; a Map for each prompt would outlive it among old garbage. */
+  readonly #chains: KnownChain[] = [];
 
   constructor(bytes: Uint8Array, options: BytesPromptOptions) {
     this.bytes = bytes;
@@ -55,14 +62,16 @@ export class BytesPrompt implements Prompt {
   }
 
   blocks(blockBytes: number, maxBlocks: number): BlockChain {
-    const known = this.#chains.get(blockBytes);
-    if (known !== undefined && known.maxBlocks >= maxBlocks) return clip(known, maxBlocks);
+    for (const known of this.#chains) {
+      if (known.blockBytes !== blockBytes || known.maxBlocks < maxBlocks) continue;
+      return clip(known, maxBlocks);
+    }
     const room = Math.min(Math.floor(this.bytes.length / blockBytes), maxBlocks);
     const hashes = new Uint32Array(2 * room);
     const { bytes } = this;
     const blockCount = this.#hasher.hash(bytes, 0, bytes.length, blockBytes, this.#seed, hashes);
-    const chain = { hashes, blockCount, maxBlocks };
-    this.#chains.set(blockBytes, chain);
+    const chain = { hashes, blockCount, blockBytes, maxBlocks };
+    this.#chains.push(chain);
     return chain;
   }
 }

@@ -16,8 +16,10 @@ export interface ScheduleResult {
 /** A cycle that the scheduler moves from profile to profile. */
 export interface SchedulableCycle extends Cycle, HandlerCycle {
   profile: ProfileName;
-  /** Emptied when scheduling begins; `outcome` reads it. */
-  readonly outcomes: Map<ProfileName, ProfileOutcome>;
+  /** `outcome` reads it. */
+  readonly outcomes: Map<ProfileName, ProfileOutcome | undefined>;
+  /** Called when scheduling begins. */
+  clearOutcomes(): void;
 }
 
 /** The scheduler of one pool: asks the handler for profiles and runs them until it wants no more. */
@@ -48,7 +50,7 @@ export class Scheduler {
   /** Schedules over the candidate slots; the result is valid until the next call. */
   schedule(cycle: SchedulableCycle, slots: Int32Array, count: number): ScheduleResult {
     const runs: ProfileRun[] = [];
-    cycle.outcomes.clear();
+    cycle.clearOutcomes();
     const handled = this.#instrument.call(this.#handler, "handler", () => {
       const { handler } = this.#handler.instance;
       invariant(handler !== undefined, "the handler lost its role");
@@ -57,7 +59,7 @@ export class Scheduler {
         if (asked.length === 0) return handler.result(cycle);
         for (const profile of asked) {
           invariant(
-            !cycle.outcomes.has(profile),
+            cycle.outcomes.get(profile) === undefined,
             `${this.#handler.name} asks twice for ${profile}`,
           );
           const run = this.#runs.get(profile);

@@ -11,8 +11,8 @@ const LINGER_MS = 1000;
 /** Answers what node:http could not read as a request, and ends the connection. */
 export function answerClientError(error: Error, socket: Duplex, connection: Connection): void {
   const rejection = rejectionOf("code" in error ? String(error.code) : "");
-  if (connection.failBody !== undefined && socket.writable && rejection !== undefined) {
-    connection.failBody(rejection);
+  if (connection.body !== undefined && socket.writable && rejection !== undefined) {
+    connection.body.refuse(rejection);
     return;
   }
   // Part of another answer may be on the wire, so nothing can be written between.

