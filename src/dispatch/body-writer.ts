@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
+import { type Corked, uncorkAfterTurn } from "./turn-cork.ts";
 
 /** What is written: a head, then a body that is here or that comes. */
 export interface Outgoing {
@@ -13,7 +14,7 @@ export interface Outgoing {
 const ONE_WRITE_BYTES = 32 * 1024;
 
 /** Writes one request; a body that comes is read no faster than the engine takes it. */
-export class BodyWriter {
+export class BodyWriter implements Corked {
   readonly #socket: Socket;
   readonly #outgoing: Outgoing;
   #stop: () => void = () => undefined;
@@ -33,6 +34,8 @@ export class BodyWriter {
   start(failed: (error: Error) => void): void {
     const { head, body } = this.#outgoing;
     const socket = this.#socket;
+    socket.cork();
+    uncorkAfterTurn(this);
     if (body === undefined) {
       socket.write(head, "latin1");
     } else if (!(body instanceof Uint8Array)) {
@@ -44,11 +47,13 @@ export class BodyWriter {
       whole.set(body, head.length);
       socket.write(whole);
     } else {
-      socket.cork();
       socket.write(head, "latin1");
       socket.write(body);
-      socket.uncork();
     }
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
   }
 
   /** Takes no more of a body that comes. */

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type ErrorAnswer, errorBody } from "./error-answer.ts";
 import { declaredBytes } from "./headers.ts";
+import { type Corked, uncorkAfterTurn } from "./turn-cork.ts";
 
 /** What the client does while an answer is under way. */
 export interface ClientEvents {
@@ -18,6 +19,11 @@ export interface BodyKind {
   readonly isChunked?: boolean;
 }
 
+interface Ending {
+  readonly stallMs: number;
+  readonly trailers: Readonly<Record<string, string>> | undefined;
+}
+
 // Above it the engine is held back; a write that the kernel took at once counts for nothing.
 const MAX_UNSENT_BYTES = 64 * 1024;
 // Up to here node:http joins head and body into one write, at the price of a copy.
@@ -27,7 +33,7 @@ const MAX_JOINED_BYTES = 16 * 1024;
  * The client's half of an exchange. A body that cannot be completed ends in a cut connection, never
  * in an end.
  */
-export class ClientSide {
+export class ClientSide implements Corked {
   readonly #response: ServerResponse;
   readonly #connection: Socket;
   readonly #events: ClientEvents;
@@ -35,6 +41,8 @@ export class ClientSide {
   #isDraining = false;
   #isRelaying = false;
   #isHeadFlushed = false;
+  #isCorked = false;
+  #ending: Ending | undefined;
   /** Of the whole body; -1 when it is not known. */
   #declaredBytes = -1;
   /** A body in one piece, which leaves with the head. */
@@ -45,7 +53,8 @@ export class ClientSide {
     this.#events = events;
     // A pipelined request's response has no socket yet; its request always has.
     this.#connection = response.req.socket;
-    this.#connection.once("close", this.#left);
+    // Not once: that wraps the function anew for each request.
+    this.#connection.on("close", this.#left);
   }
 
   /** Whether the client left before anything could be noticed. */
@@ -82,6 +91,7 @@ export class ClientSide {
     else this.#declaredBytes = declaredBytes(headers);
     this.#response.writeHead(status, headers);
     if (!isStream) return;
+    this.#cork();
     this.#connection.setNoDelay(true);
     this.#flushHead();
   }
@@ -93,38 +103,36 @@ export class ClientSide {
       this.#wholeBody = chunk;
       return true;
     }
+    this.#cork();
     return this.#response.write(chunk) || !this.#isFull(this.#response);
   }
 
   /**
    * Writes a part of a chunked body as the engine framed it, past node:http, which ends it all the
-   * same. What is last leaves together with the end. False as for `write`.
+   * same. False as for `write`.
    */
   relay(bytes: Uint8Array, isLast: boolean): boolean {
     if (this.isGone) return true;
     const connection = this.#connection;
-    // Corking takes a lone write through the stream's queue.
-    if (this.#isHeadFlushed && !isLast) return connection.write(bytes) || !this.#isFull(connection);
-    connection.cork();
+    // A lone write is not worth the stream's queue.
+    if (isLast || !this.#isHeadFlushed) this.#cork();
     this.#flushHead();
-    const isTaken = connection.write(bytes);
-    // `end` uncorks.
-    if (isLast) return true;
-    connection.uncork();
-    return isTaken || !this.#isFull(connection);
+    return connection.write(bytes) || isLast || !this.#isFull(connection);
   }
 
   /** Ends a complete answer; a client that does not take the rest of it for `stallMs` is cut. */
   end(stallMs: number, trailers?: Readonly<Record<string, string>>): void {
-    if (this.isGone) return;
-    if (trailers !== undefined) this.#response.addTrailers(trailers);
-    const body = this.#wholeBody;
-    if (body === undefined) this.#response.end();
-    else if (body.length > MAX_JOINED_BYTES) this.#response.end(body);
-    else this.#response.end(latin1Of(body), "latin1");
-    if (this.#response.writableLength > 0) {
-      this.#response.setTimeout(stallMs, () => this.#connection.destroy());
-    }
+    // node:http writes at once when it ends a response, corked or not.
+    this.#ending = { stallMs, trailers };
+    this.#cork();
+  }
+
+  /** Lets what was written leave. */
+  uncork(): void {
+    if (!this.#isCorked) return;
+    this.#isCorked = false;
+    if (this.#ending !== undefined) this.#end(this.#ending);
+    this.#connection.uncork();
   }
 
   /** Answers with an error of our own; the head must not have been sent. */
@@ -139,12 +147,35 @@ export class ClientSide {
 
   /** Breaks the connection, so that the client sees that the answer is not complete. */
   cut(): void {
+    this.uncork();
     this.#connection.destroy();
   }
 
   /** The exchange is over: later events are not its own. */
   release(): void {
     this.#connection.off("close", this.#left);
+  }
+
+  /** What is written from now on leaves at the end of the turn. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#connection.cork();
+    uncorkAfterTurn(this);
+  }
+
+  #end({ stallMs, trailers }: Ending): void {
+    this.#ending = undefined;
+    if (this.isGone) return;
+    const response = this.#response;
+    const body = this.#wholeBody;
+    if (trailers !== undefined) response.addTrailers(trailers);
+    if (body === undefined) response.end();
+    else if (body.length > MAX_JOINED_BYTES) response.end(body);
+    else response.end(latin1Of(body), "latin1");
+    if (response.writableLength > 0) {
+      response.setTimeout(stallMs, () => this.#connection.destroy());
+    }
   }
 
   #flushHead(): void {
@@ -155,6 +186,8 @@ export class ClientSide {
 
   /** Whether too much is unsent; then `drained` follows. */
   #isFull(written: ServerResponse | Socket): boolean {
+    if (written.writableLength <= MAX_UNSENT_BYTES) return false;
+    this.uncork();
     if (written.writableLength <= MAX_UNSENT_BYTES) return false;
     if (this.#isDraining) return true;
     this.#isDraining = true;

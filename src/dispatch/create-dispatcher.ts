@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { ExchangeObserver } from "../core/exchange-report.ts";
 import { invariant } from "../core/invariant.ts";
 import type { Log } from "../core/log.ts";
+import { DeadlineWatch } from "./deadline.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { Exchange, type ExchangeLimits } from "./exchange.ts";
 import { DEFAULT_LEGS_SETTINGS } from "./legs/legs-settings.ts";
@@ -42,9 +43,10 @@ const DEFAULT_ROUTER_LEGS: RouterLegs = { ...DEFAULT_LEGS_SETTINGS, candidates: 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const limits = { ...DEFAULT_DISPATCH_LIMITS, ...options.limits };
   const upstream = new Upstream(limits);
+  const deadlines = new DeadlineWatch();
   const { clock, timeScale, observer, log } = options;
   const legs = { ...DEFAULT_ROUTER_LEGS, ...options.legs };
-  const context = { upstream, clock, observer, log, timeScale, limits, legs };
+  const context = { upstream, deadlines, clock, observer, log, timeScale, limits, legs };
   return {
     dispatch(job) {
       const target = job.plan.primary[0];
@@ -52,6 +54,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return new Exchange(job, target, context).run();
     },
     forget: (address) => upstream.forget(address),
-    close: () => upstream.close(),
+    async close() {
+      await upstream.close();
+      deadlines.close();
+    },
   };
 }

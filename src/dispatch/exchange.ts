@@ -16,7 +16,7 @@ import type { Target } from "../director/dispatch-plan.ts";
 import { applyEdits } from "../request/span-edit.ts";
 import { AnswerTimes } from "./answer-times.ts";
 import { ClientSide } from "./client-side.ts";
-import { Deadline, wallLimitMs } from "./deadline.ts";
+import { Deadline, type DeadlineWatch, wallLimitMs } from "./deadline.ts";
 import type { DispatchJob } from "./dispatcher.ts";
 import type { ErrorAnswer } from "./error-answer.ts";
 import { headerText, isEventStream, relayedHeaders } from "./headers.ts";
@@ -30,6 +30,7 @@ import { type UsageReader, usageReader } from "./usage-reader.ts";
 /** What all exchanges of a dispatcher share. */
 export interface ExchangeContext {
   readonly upstream: Upstream;
+  readonly deadlines: DeadlineWatch;
   readonly clock: Clock;
   readonly observer: ExchangeObserver;
   readonly log: Log;
@@ -86,7 +87,7 @@ export class Exchange implements LegsSink {
       this.#prefillPassedOver(prefill, fault),
     );
     this.#times = new AnswerTimes(job, context);
-    this.#deadline = new Deadline(() => this.#expire());
+    this.#deadline = new Deadline(context.deadlines, () => this.#expire());
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#finished = promise;
     this.#finish = resolve;

@@ -39,6 +39,7 @@ export function parsePdHeader(
   header: string | undefined,
   trailer?: string | undefined,
 ): PdOutcome | undefined {
+  if (header === undefined && trailer === undefined) return undefined;
   const fields = parseFields(`${header ?? ""};${trailer ?? ""}`);
   const outcome = OUTCOMES.find((name) => name === fields.get("outcome"));
   if (outcome === undefined) return undefined;

@@ -32,10 +32,10 @@ export function openRouterLegs(
   passedOver: (target: Target, fault: PrefillFault) => void,
 ): TwoLegs | undefined {
   const { plan, request } = job;
+  if (plan.legs !== "router" || plan.prefill.length === 0) return undefined;
   const [path = ""] = request.path.split("?", 1);
   const targets = plan.prefill.slice(0, settings.candidates);
-  const isSplit = plan.legs === "router" && targets.length > 0 && SPLIT_PATHS.includes(path);
-  if (!isSplit) return undefined;
+  if (targets.length === 0 || !SPLIT_PATHS.includes(path)) return undefined;
   return TwoLegs.open(
     {
       path: request.path,
@@ -60,7 +60,10 @@ export function openRouterLegs(
 export function engineHeaders(job: DispatchJob, target: Target | undefined): string[] {
   const { plan } = job;
   const changes = new Map<string, string | undefined>();
-  for (const name of plan.removeHeaders) changes.set(name.toLowerCase(), undefined);
+  // Those are never forwarded.
+  if (plan.removeHeaders !== ROUTING_HEADERS) {
+    for (const name of plan.removeHeaders) changes.set(name.toLowerCase(), undefined);
+  }
   for (const [name, value] of plan.setHeaders) changes.set(name.toLowerCase(), value);
   for (const [name, value] of target?.headers ?? []) changes.set(name.toLowerCase(), value);
   if (plan.legs === "router") for (const name of ROUTING_HEADERS) changes.set(name, undefined);

@@ -8,7 +8,8 @@ import { eventSpan, type LineTaker, SseLines } from "./sse-lines.ts";
 export const MAX_JSON_BYTES: number = 8 * 1024 * 1024;
 
 const KEY = Buffer.from('"usage"');
-const OPEN_BRACE = Buffer.from("{");
+// Usages take a few hundred.
+const MAX_TAIL_BYTES = 4096;
 // The `n` of null.
 const NULL_START = 0x6e;
 
@@ -31,14 +32,7 @@ export function readUsage(json: Uint8Array): Usage | undefined {
   const bytes = Buffer.from(json.buffer, json.byteOffset, json.byteLength);
   const at = bytes.lastIndexOf(KEY);
   if (at === -1) return undefined;
-  // Engines write it behind the choices: when what begins there ends with the text's last brace, it
-  // is a member of the whole, and the choices need not be read.
-  const tail = Buffer.concat([OPEN_BRACE, bytes.subarray(at)]);
-  const fromTail = readJsonMembers(tail);
-  const [text, top] = fromTail === undefined ? [bytes, readJsonMembers(bytes)] : [tail, fromTail];
-  const member = top && findJsonMember(top, "usage");
-  if (member === undefined) return undefined;
-  const usage = recordOf(JSON.parse(text.toString("utf8", member.valueStart, member.valueEnd)));
+  const usage = recordOf(lastMember(bytes, at) ?? memberOf(bytes));
   if (usage === undefined) return undefined;
   // `/v1/responses` and `/v1/messages` say input and output.
   const details = recordOf(usage["prompt_tokens_details"] ?? usage["input_tokens_details"]);
@@ -47,6 +41,26 @@ export function readUsage(json: Uint8Array): Usage | undefined {
     completionTokens: countOf(usage["completion_tokens"] ?? usage["output_tokens"]),
     cachedTokens: countOf(details?.["cached_tokens"]),
   };
+}
+
+/**
+ * Engines write it behind the choices: when what begins at its key ends with the text's last brace,
+ * it is a member of the whole, and the choices need not be read.
+ */
+function lastMember(bytes: Buffer, at: number): unknown {
+  if (bytes.length - at > MAX_TAIL_BYTES) return undefined;
+  try {
+    return recordOf(JSON.parse(`{${bytes.toString("utf8", at)}`))?.["usage"];
+  } catch {
+    // It stands further inside.
+    return undefined;
+  }
+}
+
+function memberOf(bytes: Buffer): unknown {
+  const top = readJsonMembers(bytes);
+  const member = top && findJsonMember(top, "usage");
+  return member && JSON.parse(bytes.toString("utf8", member.valueStart, member.valueEnd));
 }
 
 /**

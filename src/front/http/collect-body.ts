@@ -106,6 +106,7 @@ class BodyReader implements RefusableBody {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    if (this.#resolve === undefined) return;
     this.#sizeBytes += chunk.length;
     const { bodyBytesMax } = this.#options;
     if (this.#sizeBytes > bodyBytesMax) {
@@ -129,6 +130,7 @@ class BodyReader implements RefusableBody {
   }
 
   readonly #onEnd = (): void => {
+    if (this.#resolve === undefined) return;
     const [only] = this.#chunks;
     const joined =
       only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks);
@@ -175,7 +177,6 @@ class BodyReader implements RefusableBody {
     const resolve = this.#resolve;
     this.#resolve = undefined;
     this.#options.connection.body = undefined;
-    this.#request.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onClose);
     resolve?.(body);
   }
 }

@@ -216,7 +216,6 @@ class Front implements HttpFront {
       if (--this.#openCount === 0) this.#onIdle?.();
     };
     const start = (): void => {
-      request.off("close", leave);
       // Work may end before the answer has left, and the connection before the work.
       let partCount = 2;
       const partOver = (): void => {
@@ -225,8 +224,12 @@ class Front implements HttpFront {
       response.once("close", partOver);
       void this.#run(exchange, connection, expectation === "unknown").then(partOver);
     };
+    const begin = (): void => {
+      request.off("close", leave);
+      start();
+    };
     const leave = (): void => {
-      response.off("socket", start);
+      response.off("socket", begin);
       exchange.left();
       over();
     };
@@ -234,7 +237,7 @@ class Front implements HttpFront {
     // response has no socket to write to.
     if (response.socket !== null) start();
     else {
-      response.once("socket", start);
+      response.once("socket", begin);
       request.once("close", leave);
     }
   }
