@@ -1,6 +1,7 @@
 import type { EndpointId, ProfileName } from "../core/brand.ts";
 import type { Outcome } from "../core/exchange-report.ts";
 import type { KvEvent } from "../core/kv-event.ts";
+import type { MetricLabels } from "../core/meter.ts";
 import type { EndCause, Rejection } from "../core/rejection.ts";
 import type { EndpointStore } from "../endpoints/endpoint-store.ts";
 import type { EndpointChange, EndpointTable, MetricSample } from "../endpoints/endpoint-table.ts";
@@ -97,7 +98,7 @@ export class PoolRouterCore implements RouterCore {
       cycle.end();
       if (startMs !== undefined) {
         const elapsedMs = (this.#options.stopwatch?.nowMs() ?? startMs) - startMs;
-        this.#options.meter.observe("decision-ms", {}, elapsedMs);
+        this.#options.meter.observe("decision-ms", NO_LABELS, elapsedMs);
       }
     }
   }
@@ -364,6 +365,8 @@ export class PoolRouterCore implements RouterCore {
     return this.#store.generation(slot) === generation && this.#store.isReady(slot);
   }
 }
+
+const NO_LABELS: MetricLabels = {};
 
 const NO_HEADERS: ReadonlyMap<string, string> = new Map();
 

@@ -61,7 +61,6 @@ export class ExchangeMetrics implements ExchangeObserver {
     const { outcome } = report;
     const { usage, ttftMs, e2eMs, pd } = outcome;
     const instruments = this.#instruments;
-    const { labels } = series;
     series.requests.value++;
     series.observe("requestSeconds", e2eMs / 1000);
     series.observe("requestBytes", report.requestBytes);
@@ -78,8 +77,8 @@ export class ExchangeMetrics implements ExchangeObserver {
       series.observe("ntpotSeconds", e2eMs / 1000 / tokens);
     }
     if (ttftMs !== null) {
-      const streaming = String(report.isStreaming);
-      instruments.observe("ttftSeconds", { ...labels, streaming }, ttftMs / 1000);
+      const ttftLabels = report.isStreaming ? series.streamed : series.whole;
+      instruments.observe("ttftSeconds", ttftLabels, ttftMs / 1000);
       if (report.isStreaming && tokens !== null && tokens > 1) {
         series.observe("tpotSeconds", (e2eMs - ttftMs) / 1000 / (tokens - 1));
       }
@@ -116,6 +115,9 @@ export class ExchangeMetrics implements ExchangeObserver {
 /** A model's series, each looked up by its labels once. */
 class ModelSeries {
   readonly labels: MetricLabels;
+  /** The same with the word that says how an answer came. */
+  readonly streamed: MetricLabels;
+  readonly whole: MetricLabels;
   readonly #instruments: Instruments;
   readonly #histograms = new Map<MetricKey, HistogramSeries>();
   #running: NumberSeries | undefined;
@@ -129,6 +131,8 @@ class ModelSeries {
       fairness_id: "default-flow",
       priority: "0",
     };
+    this.streamed = { ...this.labels, streaming: "true" };
+    this.whole = { ...this.labels, streaming: "false" };
     this.#instruments = instruments;
   }
 

@@ -20,15 +20,18 @@ export type MetricSnapshot = readonly SeriesSnapshot[];
  */
 export class Instruments {
   readonly #registry = new Registry();
-  readonly #numbers = new Map<MetricKey, Map<string, NumberSeries>>();
-  readonly #histograms = new Map<MetricKey, Map<string, HistogramSeries>>();
+  readonly #numbers = new Map<MetricKey, Family<NumberSeries>>();
+  readonly #histograms = new Map<MetricKey, Family<HistogramSeries>>();
 
   /** Of several threads one has the process's metrics. */
   constructor(options: { readonly hasProcess: boolean }) {
     for (const key of METRIC_KEYS) {
-      const { type, labels } = METRIC_TABLE[key];
-      if (type === "histogram") this.#histograms.set(key, new Map());
-      else this.#numbers.set(key, new Map());
+      const { type, labels, buckets = [] } = METRIC_TABLE[key];
+      if (type === "histogram") {
+        this.#histograms.set(key, new Family(labels, (own) => new HistogramSeries(own, buckets)));
+      } else {
+        this.#numbers.set(key, new Family(labels, (own) => new NumberSeries(own)));
+      }
       // What has no labels is exposed from the start.
       if (labels.length > 0) continue;
       if (type === "histogram") this.histogram(key, {});
@@ -69,29 +72,15 @@ export class Instruments {
   /** A counter's or gauge's series, for who changes it often. */
   number(key: MetricKey, labels: MetricLabels): NumberSeries {
     const family = this.#numbers.get(key);
-    const { type, labels: names } = METRIC_TABLE[key];
-    invariant(family !== undefined, `${key} is a ${type}`);
-    const id = seriesId(labels, names);
-    let series = family.get(id);
-    if (series === undefined) {
-      series = new NumberSeries(labels);
-      family.set(id, series);
-    }
-    return series;
+    invariant(family !== undefined, `${key} is a histogram`);
+    return family.of(labels);
   }
 
   /** A histogram's series, for who observes it often. */
   histogram(key: MetricKey, labels: MetricLabels): HistogramSeries {
     const family = this.#histograms.get(key);
-    const { type, labels: names, buckets = [] } = METRIC_TABLE[key];
-    invariant(family !== undefined, `${key} is a ${type}`);
-    const id = seriesId(labels, names);
-    let series = family.get(id);
-    if (series === undefined) {
-      series = new HistogramSeries(labels, buckets);
-      family.set(id, series);
-    }
-    return series;
+    invariant(family !== undefined, `${key} is no histogram`);
+    return family.of(labels);
   }
 
   /** For another thread to add up. */
@@ -120,7 +109,41 @@ export class Instruments {
   }
 
   #series(key: MetricKey): Iterable<NumberSeries | HistogramSeries> {
-    return (this.#numbers.get(key) ?? this.#histograms.get(key))?.values() ?? [];
+    return (this.#numbers.get(key) ?? this.#histograms.get(key))?.all() ?? [];
+  }
+}
+
+/** The series of one metric. */
+class Family<T> {
+  readonly #names: readonly string[];
+  readonly #make: (labels: MetricLabels) => T;
+  readonly #byId = new Map<string, T>();
+  /** Who counts often has one object of labels, for which no id is put together again. */
+  #lastLabels: MetricLabels | undefined;
+  #last: T | undefined;
+
+  constructor(names: readonly string[], make: (labels: MetricLabels) => T) {
+    this.#names = names;
+    this.#make = make;
+  }
+
+  of(labels: MetricLabels): T {
+    if (labels === this.#lastLabels && this.#last !== undefined) return this.#last;
+    const id = seriesId(labels, this.#names);
+    const series = this.#byId.get(id) ?? this.#make(labels);
+    this.#byId.set(id, series);
+    this.#lastLabels = labels;
+    this.#last = series;
+    return series;
+  }
+
+  all(): Iterable<T> {
+    return this.#byId.values();
+  }
+
+  clear(): void {
+    this.#byId.clear();
+    this.#lastLabels = undefined;
   }
 }
 

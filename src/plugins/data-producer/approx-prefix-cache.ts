@@ -28,6 +28,7 @@ export const approxPrefixCacheProducer: PluginDefinition = definePlugin({
   create: (params, handle) => {
     const { blockBytes, maxPrefixBlocksToMatch } = params;
     const index = handle.createBlockIndex(params.lruCapacityPerServer, blockBytes);
+    const labels = { plugin_name: handle.name, plugin_type: "approx-prefix-cache-producer" };
     let matchedBySlot = new Int32Array(0);
     return {
       prepare(request) {
@@ -48,7 +49,6 @@ export const approxPrefixCacheProducer: PluginDefinition = definePlugin({
         const [primary] = plan.primary;
         if (primary !== undefined && match !== undefined && match.blockCount > 0) {
           const ratio = (match.matchedBySlot[primary] ?? 0) / match.blockCount;
-          const labels = { plugin_name: handle.name, plugin_type: "approx-prefix-cache-producer" };
           handle.meter.observe("prefix-hit-ratio", labels, ratio);
           handle.meter.observe("prefix-hit-bytes", labels, ratio * match.blockCount * blockBytes);
         }
