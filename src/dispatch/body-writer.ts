@@ -18,6 +18,8 @@ export class BodyWriter implements Corked {
   readonly #socket: Socket;
   readonly #outgoing: Outgoing;
   #stop: () => void = () => undefined;
+  /** Head and body that leave together at the end of the turn. */
+  #held: { readonly head: string; readonly body: Uint8Array } | undefined;
   #isEnded = true;
 
   constructor(socket: Socket, outgoing: Outgoing) {
@@ -27,33 +29,29 @@ export class BodyWriter implements Corked {
 
   /** Whether nothing of the request is left here. */
   get isDone(): boolean {
-    return this.#isEnded && this.#socket.writableLength === 0;
+    return this.#isEnded && this.#held === undefined && this.#socket.writableLength === 0;
   }
 
   /** Begins; `failed` hears of a body that broke off. */
   start(failed: (error: Error) => void): void {
     const { head, body } = this.#outgoing;
     const socket = this.#socket;
-    socket.cork();
-    uncorkAfterTurn(this);
-    if (body === undefined) {
-      socket.write(head, "latin1");
-    } else if (!(body instanceof Uint8Array)) {
-      socket.write(head, "latin1");
-      this.#pass(body, failed);
-    } else if (body.length <= ONE_WRITE_BYTES) {
-      const whole = Buffer.allocUnsafe(head.length + body.length);
-      whole.write(head, "latin1");
-      whole.set(body, head.length);
-      socket.write(whole);
+    if (body instanceof Uint8Array && head.length + body.length <= ONE_WRITE_BYTES) {
+      this.#held = { head, body };
     } else {
+      socket.cork();
       socket.write(head, "latin1");
-      socket.write(body);
+      if (body instanceof Uint8Array) socket.write(body);
+      else if (body !== undefined) this.#pass(body, failed);
     }
+    uncorkAfterTurn(this);
   }
 
   uncork(): void {
-    this.#socket.uncork();
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined) this.#socket.uncork();
+    else if (!this.#socket.destroyed) writeAtOnce(this.#socket, held.head, held.body);
   }
 
   /** Takes no more of a body that comes. */
@@ -96,4 +94,18 @@ export class BodyWriter implements Corked {
     this.#socket.uncork();
     return isRoom;
   }
+}
+
+/**
+ * The kernel nearly always takes a whole write at once, and then this memory serves the next one: a
+ * buffer for each request of 16 KB made the heap collect itself twice as often.
+ */
+let outgoing = Buffer.allocUnsafeSlow(ONE_WRITE_BYTES);
+
+function writeAtOnce(socket: Socket, head: string, body: Uint8Array): void {
+  outgoing.write(head, "latin1");
+  outgoing.set(body, head.length);
+  socket.write(outgoing.subarray(0, head.length + body.length));
+  // The rest of it waits in the socket's queue.
+  if (socket.writableLength > 0) outgoing = Buffer.allocUnsafeSlow(ONE_WRITE_BYTES);
 }

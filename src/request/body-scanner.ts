@@ -1,4 +1,5 @@
 import type { RequestKind } from "./inference-request.ts";
+import type { PromptText } from "./prompt.ts";
 
 /** What scheduling needs of a body. */
 export interface BodyFacts {
@@ -10,11 +11,14 @@ export interface BodyFacts {
   /** Images, audio and video parts of chat messages. */
   readonly mediaCount: number;
   /** The flattened prompt. */
-  readonly promptBytes: Uint8Array;
+  readonly prompt: Uint8Array | PromptText;
 }
 
 /** Port: reads a body in one pass, without making a value of it. */
 export interface BodyScanner {
-  /** Undefined for what it leaves to `JSON.parse`, valid or not; else what that gives. */
+  /**
+   * Undefined for what it leaves to `JSON.parse`, valid or not; else what that gives. The prompt is read
+   * from the body, which must not change.
+   */
   scan(body: Uint8Array, kind: RequestKind): BodyFacts | undefined;
 }

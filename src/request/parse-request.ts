@@ -61,7 +61,7 @@ export function parseRequest(
   const read = scanner?.scan(body, kind) ?? readBody(body, kind);
   if ("kind" in read) return read;
   const { model, cacheSalt } = read;
-  const prompt = new BytesPrompt(read.promptBytes, { hasher, model, cacheSalt });
+  const prompt = new BytesPrompt(read.prompt, { hasher, model, cacheSalt });
   const request: InferenceRequest = {
     id: received.id,
     kind,
@@ -137,7 +137,7 @@ function readBody(bytes: Uint8Array, kind: RequestKind): BodyFacts | InvalidBody
     maxOutputTokens: positive(body["max_completion_tokens"]) ?? positive(body["max_tokens"]),
     cacheSalt: typeof body["cache_salt"] === "string" ? body["cache_salt"] : undefined,
     mediaCount: kind === "chat" ? mediaCountOf(body["messages"]) : 0,
-    promptBytes: joined(prompts),
+    prompt: joined(prompts),
   };
 }
 

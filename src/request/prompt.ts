@@ -14,6 +14,15 @@ export interface Prompt {
   blocks(blockBytes: number, maxBlocks: number): BlockChain;
 }
 
+/** Text of a prompt, wherever it lies. */
+export interface PromptText {
+  readonly sizeBytes: number;
+  /** Its bytes, which may be put together for this call. */
+  bytes(): Uint8Array;
+  /** As `BlockHasher.hash`, over the whole text. */
+  hash(blockBytes: number, seed: HashPair, out: Uint32Array): number;
+}
+
 /** What a prompt's chain is made with. */
 export interface BytesPromptOptions {
   readonly hasher: BlockHasher;
@@ -29,22 +38,24 @@ interface KnownChain extends BlockChain {
 
 /** A prompt that was received as bytes; chains are hashed once per block size and kept with the request. */
 export class BytesPrompt implements Prompt {
-  readonly bytes: Uint8Array;
-  readonly #hasher: BlockHasher;
+  readonly #text: PromptText;
   readonly #seed: HashPair;
   readonly #options: BytesPromptOptions;
   /** One or two; a Map for each prompt would outlive it among old garbage. */
   readonly #chains: KnownChain[] = [];
 
-  constructor(bytes: Uint8Array, options: BytesPromptOptions) {
-    this.bytes = bytes;
+  constructor(text: Uint8Array | PromptText, options: BytesPromptOptions) {
+    this.#text = text instanceof Uint8Array ? new HeldText(text, options.hasher) : text;
     this.#options = options;
-    this.#hasher = options.hasher;
     this.#seed = chainSeed(options.model, options.cacheSalt);
   }
 
   get sizeBytes(): number {
-    return this.bytes.length;
+    return this.#text.sizeBytes;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#text.bytes();
   }
 
   get cacheSalt(): string | undefined {
@@ -58,7 +69,7 @@ export class BytesPrompt implements Prompt {
 
   /** The same bytes for another model: what one model has cached is no use to the other. */
   forModel(model: string): BytesPrompt {
-    return new BytesPrompt(this.bytes, { ...this.#options, model });
+    return new BytesPrompt(this.#text, { ...this.#options, model });
   }
 
   blocks(blockBytes: number, maxBlocks: number): BlockChain {
@@ -66,13 +77,34 @@ export class BytesPrompt implements Prompt {
       if (known.blockBytes !== blockBytes || known.maxBlocks < maxBlocks) continue;
       return clip(known, maxBlocks);
     }
-    const room = Math.min(Math.floor(this.bytes.length / blockBytes), maxBlocks);
+    const room = Math.min(Math.floor(this.sizeBytes / blockBytes), maxBlocks);
     const hashes = new Uint32Array(2 * room);
-    const { bytes } = this;
-    const blockCount = this.#hasher.hash(bytes, 0, bytes.length, blockBytes, this.#seed, hashes);
+    const blockCount = this.#text.hash(blockBytes, this.#seed, hashes);
     const chain = { hashes, blockCount, blockBytes, maxBlocks };
     this.#chains.push(chain);
     return chain;
+  }
+}
+
+class HeldText implements PromptText {
+  readonly #bytes: Uint8Array;
+  readonly #hasher: BlockHasher;
+
+  constructor(bytes: Uint8Array, hasher: BlockHasher) {
+    this.#bytes = bytes;
+    this.#hasher = hasher;
+  }
+
+  get sizeBytes(): number {
+    return this.#bytes.length;
+  }
+
+  bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  hash(blockBytes: number, seed: HashPair, out: Uint32Array): number {
+    return this.#hasher.hash(this.#bytes, 0, this.#bytes.length, blockBytes, seed, out);
   }
 }
 

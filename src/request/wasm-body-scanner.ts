@@ -1,5 +1,7 @@
+import type { HashPair } from "./block-hasher.ts";
 import type { BodyFacts, BodyScanner } from "./body-scanner.ts";
 import type { RequestKind } from "./inference-request.ts";
+import type { PromptText } from "./prompt.ts";
 import { createRequestInstance, growMemory } from "./request-instance.ts";
 
 /** Bodies up to this size are scanned, and the memory stays below 17 MiB; `JSON.parse` reads longer ones. */
@@ -22,7 +24,14 @@ const MAX_COMPLETION_TOKENS = 7;
 const MEDIA_COUNT = 8;
 const FACT_COUNT = 9;
 
-/** Scans in WebAssembly; its memory grows to the longest body that it was given, and is reused. */
+/** Hashes that are made in one call. */
+const HASHES_AT_ONCE = 4096;
+const HASH_BYTES = 8;
+
+/**
+ * Scans in WebAssembly; its memory grows to the longest body that it was given, and is reused. A prompt is
+ * hashed where the scan left it: for most requests nobody else ever needs its bytes.
+ */
 export class WasmBodyScanner implements BodyScanner {
   readonly #wasm = createRequestInstance();
   readonly #start = this.#wasm.freeFrom();
@@ -30,20 +39,19 @@ export class WasmBodyScanner implements BodyScanner {
   #bodyRoom = 0;
   #memory: Uint8Array = new Uint8Array(0);
   #facts: Int32Array = new Int32Array(0);
+  #hashes: Uint32Array = new Uint32Array(0);
+  /** Whose text lies in the memory. */
+  #current: ScannedText | undefined;
 
   constructor() {
     this.#makeRoom(BODY_BYTES_AT_START);
   }
 
   scan(body: Uint8Array, kind: RequestKind): BodyFacts | undefined {
-    const { length } = body;
-    if (length > BODY_BYTES_MAX) return undefined;
-    if (length > this.#bodyRoom) this.#makeRoom(Math.min(2 * length, BODY_BYTES_MAX));
-    const memory = this.#memory;
-    memory.set(body, this.#start);
-    const promptAt = this.#start + this.#bodyRoom + SLACK_BYTES;
-    const promptBytes = this.#wasm.scanBody(this.#start, length, KINDS.indexOf(kind), promptAt);
+    if (body.length > BODY_BYTES_MAX) return undefined;
+    const promptBytes = this.#read(body, kind);
     if (promptBytes < 0) return undefined;
+    this.#current = new ScannedText(this, body, kind, promptBytes);
     const limit = this.#fact(MAX_COMPLETION_TOKENS) || this.#fact(MAX_TOKENS);
     return {
       model: this.#text(MODEL_START, MODEL_BYTES),
@@ -52,8 +60,52 @@ export class WasmBodyScanner implements BodyScanner {
       maxOutputTokens: limit === 0 ? undefined : limit,
       cacheSalt: this.#fact(SALT_BYTES) < 0 ? undefined : this.#text(SALT_START, SALT_BYTES),
       mediaCount: this.#fact(MEDIA_COUNT),
-      promptBytes: memory.slice(promptAt, promptAt + promptBytes),
+      prompt: this.#current,
     };
+  }
+
+  /** A copy of a text that this scanner found. */
+  bytesOf(text: ScannedText): Uint8Array {
+    this.#bringBack(text);
+    return this.#memory.slice(this.#promptAt, this.#promptAt + text.sizeBytes);
+  }
+
+  /** Hashes a text that this scanner found, as `BlockHasher.hash` would. */
+  hash(text: ScannedText, blockBytes: number, seed: HashPair, out: Uint32Array): number {
+    const blocks = Math.min(Math.floor(text.sizeBytes / blockBytes), out.length >>> 1);
+    if (!(blocks > 0)) return 0;
+    this.#bringBack(text);
+    const hashes = this.#hashes;
+    let { lo, hi } = seed;
+    for (let done = 0; done < blocks; done += HASHES_AT_ONCE) {
+      const count = Math.min(HASHES_AT_ONCE, blocks - done);
+      const at = this.#promptAt + done * blockBytes;
+      this.#wasm.chainBlocks(at, count, blockBytes, lo, hi, hashes.byteOffset);
+      out.set(hashes.subarray(0, 2 * count), 2 * done);
+      lo = hashes[2 * count - 2] as number;
+      hi = hashes[2 * count - 1] as number;
+    }
+    return blocks;
+  }
+
+  get #promptAt(): number {
+    return this.#start + this.#bodyRoom + SLACK_BYTES;
+  }
+
+  /** Another body may have been scanned since; then this one is scanned once more. */
+  #bringBack(text: ScannedText): void {
+    if (this.#current === text) return;
+    this.#read(text.body, text.kind);
+    this.#current = text;
+  }
+
+  /** Bytes of the prompt, which now lies in the memory with the facts; -1 for what is left to others. */
+  #read(body: Uint8Array, kind: RequestKind): number {
+    const { length } = body;
+    this.#current = undefined;
+    if (length > this.#bodyRoom) this.#makeRoom(Math.min(2 * length, BODY_BYTES_MAX));
+    this.#memory.set(body, this.#start);
+    return this.#wasm.scanBody(this.#start, length, KINDS.indexOf(kind), this.#promptAt);
   }
 
   #fact(position: number): number {
@@ -67,9 +119,36 @@ export class WasmBodyScanner implements BodyScanner {
 
   #makeRoom(bodyBytes: number): void {
     const { memory } = this.#wasm;
-    growMemory(memory, this.#start + 2 * (bodyBytes + SLACK_BYTES));
+    // Hashes are words of eight bytes.
+    const hashesAt =
+      Math.ceil((this.#start + 2 * (bodyBytes + SLACK_BYTES)) / HASH_BYTES) * HASH_BYTES;
+    growMemory(memory, hashesAt + HASHES_AT_ONCE * HASH_BYTES);
     this.#bodyRoom = bodyBytes;
+    this.#hashes = new Uint32Array(memory.buffer, hashesAt, 2 * HASHES_AT_ONCE);
     this.#memory = new Uint8Array(memory.buffer);
     this.#facts = new Int32Array(memory.buffer, this.#wasm.factsAt(), FACT_COUNT);
+  }
+}
+
+/** A prompt by the body it stands in. */
+class ScannedText implements PromptText {
+  readonly body: Uint8Array;
+  readonly kind: RequestKind;
+  readonly sizeBytes: number;
+  readonly #scanner: WasmBodyScanner;
+
+  constructor(scanner: WasmBodyScanner, body: Uint8Array, kind: RequestKind, sizeBytes: number) {
+    this.#scanner = scanner;
+    this.body = body;
+    this.kind = kind;
+    this.sizeBytes = sizeBytes;
+  }
+
+  bytes(): Uint8Array {
+    return this.#scanner.bytesOf(this);
+  }
+
+  hash(blockBytes: number, seed: HashPair, out: Uint32Array): number {
+    return this.#scanner.hash(this, blockBytes, seed, out);
   }
 }

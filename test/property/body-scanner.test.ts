@@ -23,6 +23,25 @@ function found(body: Uint8Array, kind: RequestKind, scanner?: BodyScanner): unkn
   return { ...fields, bytes: Buffer.from(prompt.bytes).toString("hex"), hashes: [...hashes] };
 }
 
+function promptOf(
+  body: Uint8Array,
+  scanner?: BodyScanner,
+): { readonly body: Uint8Array; readonly prompt: BytesPrompt } | undefined {
+  const kind = "completion";
+  const received = {
+    id: requestId("r"),
+    path: "/v1/completions",
+    kind,
+    headers: {},
+    body,
+  } as const;
+  const parsed = parseRequest(received, blockHasher, scanner);
+  if (parsed.kind === "invalid") return undefined;
+  const { prompt } = parsed.request;
+  assert.ok(prompt instanceof BytesPrompt);
+  return { body, prompt };
+}
+
 function assertAlike(body: Uint8Array): void {
   for (const kind of KINDS) {
     assert.deepEqual(found(body, kind, bodyScanner), found(body, kind), kind);
@@ -152,6 +171,35 @@ test("body-scanner: a valid body means the same to the scanner and to JSON.parse
   const numRuns = 3000;
   fc.assert(alike, { numRuns });
   assert.ok(understoodCount > numRuns, `${understoodCount} scans of ${numRuns} bodies succeeded`);
+});
+
+test("body-scanner: a prompt keeps its bytes and chain while other bodies are scanned", () => {
+  const chains = fc.record({
+    blockBytes: fc.integer({ min: 1, max: 70 }),
+    maxBlocks: fc.nat(9000),
+  });
+  const kept = fc.property(
+    fc.array(bodyText, { minLength: 2, maxLength: 4 }),
+    chains,
+    (all, of) => {
+      const { blockBytes, maxBlocks } = of;
+      const prompts = all.flatMap((body) => promptOf(body, bodyScanner) ?? []);
+      for (const { prompt, body } of prompts) {
+        const want = promptOf(body)?.prompt;
+        assert.ok(want !== undefined);
+        assert.deepEqual(prompt.blocks(blockBytes, maxBlocks), want.blocks(blockBytes, maxBlocks));
+        assert.deepEqual(Buffer.from(prompt.bytes), Buffer.from(want.bytes));
+      }
+    },
+  );
+  fc.assert(kept, { numRuns: 500 });
+});
+
+test("body-scanner: a long prompt's chain of tiny blocks is made in several calls", () => {
+  const prompt = "abcdefg".repeat(20_000);
+  const body = encoder.encode(JSON.stringify({ model: "m", prompt }));
+  const [scanned, want] = [promptOf(body, bodyScanner), promptOf(body)];
+  assert.deepEqual(scanned?.prompt.blocks(3, 50_000), want?.prompt.blocks(3, 50_000));
 });
 
 test("body-scanner: neither accepts what the other refuses after bytes were changed, cut or put in", () => {
