@@ -11,6 +11,7 @@ import type { InferenceRequest } from "../request/inference-request.ts";
 import { kindOf, parseRequest, type RequestHeaders } from "../request/parse-request.ts";
 import { BytesPrompt } from "../request/prompt.ts";
 import { isRecord } from "../request/prompt-bytes.ts";
+import { ReceivedBody } from "../request/received-body.ts";
 import { WasmBlockHasher } from "../request/wasm-block-hasher.ts";
 import type { Decision } from "../scheduling/decision.ts";
 import type { EndpointState } from "./endpoint-state.ts";
@@ -106,7 +107,13 @@ function readRequest(
 ): { request: InferenceRequest; prompt: BytesPrompt } {
   const { body, file, headers } = request;
   const path = pathFor(body);
-  const received = { id: requestId("explain"), path, kind: kindOf(path), headers, body };
+  const received = {
+    id: requestId("explain"),
+    path,
+    kind: kindOf(path),
+    headers,
+    body: new ReceivedBody([body]),
+  };
   const parsed = parseRequest(received, hasher);
   if (parsed.kind === "invalid") {
     throw new ConfigError([{ path: parsed.param ?? "", message: `${file}: ${parsed.message}` }]);

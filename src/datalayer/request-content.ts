@@ -8,6 +8,6 @@ const decoder = new TextDecoder();
 export function decodeBody({ kind, body, mediaCount }: InferenceRequest): RequestBody | undefined {
   if (body === undefined || kind === "other" || mediaCount > 0) return undefined;
   // It was read before, so it is a JSON object.
-  const value: unknown = JSON.parse(decoder.decode(body));
+  const value: unknown = JSON.parse(decoder.decode(body.whole));
   return isRecord(value) ? value : undefined;
 }

@@ -6,8 +6,13 @@ import { type Corked, uncorkAfterTurn } from "./turn-cork.ts";
 export interface Outgoing {
   /** With its empty line. */
   readonly head: string;
-  readonly body: Uint8Array | Readable | undefined;
+  readonly body: readonly Uint8Array[] | Readable | undefined;
   readonly isBodyChunked: boolean;
+}
+
+/** Whether a body is here, in pieces, and not one that comes. */
+export function isHeld(body: Outgoing["body"]): body is readonly Uint8Array[] {
+  return Array.isArray(body);
 }
 
 // Up to here copying a body behind its head costs less than a second buffer in the system call.
@@ -36,12 +41,13 @@ export class BodyWriter implements Corked {
   start(failed: (error: Error) => void): void {
     const { head, body } = this.#outgoing;
     const socket = this.#socket;
-    if (body instanceof Uint8Array && head.length + body.length <= ONE_WRITE_BYTES) {
-      this.#held = { head, body };
+    const only = isHeld(body) && body.length === 1 ? body[0] : undefined;
+    if (only !== undefined && head.length + only.length <= ONE_WRITE_BYTES) {
+      this.#held = { head, body: only };
     } else {
       socket.cork();
       socket.write(head, "latin1");
-      if (body instanceof Uint8Array) socket.write(body);
+      if (isHeld(body)) for (const piece of body) socket.write(piece);
       else if (body !== undefined) this.#pass(body, failed);
     }
     uncorkAfterTurn(this);

@@ -13,6 +13,7 @@ import type { ExchangeObserver, ExchangeReport, Outcome } from "../core/exchange
 import { noLog } from "../core/log.ts";
 import type { DispatchPlan, Target } from "../director/dispatch-plan.ts";
 import type { RouterCore } from "../director/router-core.ts";
+import { ReceivedBody } from "../request/received-body.ts";
 import { createDispatcher, type DispatchLimits } from "./create-dispatcher.ts";
 import type { Dispatcher, DispatchJob } from "./dispatcher.ts";
 import type { RouterLegs } from "./router-legs.ts";
@@ -233,7 +234,7 @@ function jobOf(
     decision: 7,
     decisionId: "pool.7",
     headers: request.headers,
-    body,
+    body: new ReceivedBody([body]),
     response,
     arrivedAtMs: performance.now(),
     arrivedWallMs: performance.now(),

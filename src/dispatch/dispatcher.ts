@@ -3,6 +3,7 @@ import type { ModelName } from "../core/brand.ts";
 import type { DispatchPlan } from "../director/dispatch-plan.ts";
 import type { DecisionNumber, RouterCore } from "../director/router-core.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
+import type { ReceivedBody } from "../request/received-body.ts";
 
 /** A decided request with the client's side of it. */
 export interface DispatchJob {
@@ -18,7 +19,7 @@ export interface DispatchJob {
   readonly decisionId: string;
   /** The client's headers, unfiltered. */
   readonly headers: IncomingHttpHeaders;
-  readonly body: Uint8Array;
+  readonly body: ReceivedBody;
   readonly response: ServerResponse;
   /** When the request's headers arrived: engine time and wall time. */
   readonly arrivedAtMs: number;

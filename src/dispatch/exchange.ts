@@ -61,7 +61,7 @@ export class Exchange implements LegsSink {
   readonly #client: ClientSide;
   readonly #deadline: Deadline;
   readonly #times: AnswerTimes;
-  readonly #body: Uint8Array;
+  readonly #body: readonly Uint8Array[];
   /** The request in two legs; undefined for one that goes to one endpoint. */
   readonly #legs: TwoLegs | undefined;
   readonly #finished: Promise<void>;
@@ -82,7 +82,8 @@ export class Exchange implements LegsSink {
     this.#context = context;
     this.#job = job;
     this.#target = target;
-    this.#body = job.plan.edits.length === 0 ? job.body : applyEdits(job.body, job.plan.edits);
+    const { body, plan } = job;
+    this.#body = plan.edits.length === 0 ? body.pieces : [applyEdits(body.whole, plan.edits)];
     this.#legs = openRouterLegs({ job, body: this.#body }, context, (prefill, fault) =>
       this.#prefillPassedOver(prefill, fault),
     );

@@ -1,3 +1,4 @@
+import { isHeld } from "./body-writer.ts";
 import type { UpstreamRequest } from "./upstream.ts";
 
 // RFC 9110 5.6.2 and 5.5; a line end in any of them would be a header, or a request, of its own.
@@ -20,8 +21,9 @@ export function requestHead(request: UpstreamRequest): string {
     if (!TOKEN.test(name) || !FIELD_VALUE.test(value)) throw new Error("a header is malformed");
     head += `${name}: ${value}\r\n`;
   }
-  if (body instanceof Uint8Array || (body === undefined && BODY_METHODS.has(method))) {
-    head += `content-length: ${body?.length ?? 0}\r\n`;
+  if (isHeld(body) || (body === undefined && BODY_METHODS.has(method))) {
+    const bytes = (body ?? []).reduce((sum, piece) => sum + piece.length, 0);
+    head += `content-length: ${bytes}\r\n`;
   } else if (isChunked(request)) {
     head += "transfer-encoding: chunked\r\n";
   }
@@ -30,7 +32,7 @@ export function requestHead(request: UpstreamRequest): string {
 
 /** Whether a body is sent in chunks, because nobody knows its length. */
 export function isChunked({ headers, body }: UpstreamRequest): boolean {
-  return body !== undefined && !(body instanceof Uint8Array) && !hasLength(headers);
+  return body !== undefined && !isHeld(body) && !hasLength(headers);
 }
 
 function hasLength(headers: readonly string[]): boolean {

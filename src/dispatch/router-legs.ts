@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { EndCause } from "../core/rejection.ts";
 import { ROUTING_HEADERS, type Target } from "../director/dispatch-plan.ts";
+import { joined } from "../request/received-body.ts";
 import { SPLIT_PATHS } from "../sidecar/connectors/one-token.ts";
 import { wallLimitMs } from "./deadline.ts";
 import type { DispatchJob } from "./dispatcher.ts";
@@ -27,7 +28,7 @@ export interface RouterLegsContext {
 
 /** The legs of a decided request; undefined for one that goes to one endpoint, whose sidecar may split it. */
 export function openRouterLegs(
-  { job, body }: { readonly job: DispatchJob; readonly body: Uint8Array },
+  { job, body }: { readonly job: DispatchJob; readonly body: readonly Uint8Array[] },
   { upstream, clock, timeScale, legs: settings }: RouterLegsContext,
   passedOver: (target: Target, fault: PrefillFault) => void,
 ): TwoLegs | undefined {
@@ -39,7 +40,7 @@ export function openRouterLegs(
   return TwoLegs.open(
     {
       path: request.path,
-      body,
+      body: joined(body),
       headers: engineHeaders(job, undefined),
       prefill: targets.map(({ address }) => address),
       passedOver(address, fault) {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { RouterError } from "../core/router-error.ts";
 import type { AnswerHead } from "./answer-head.ts";
-import type { Outgoing } from "./body-writer.ts";
+import { isHeld, type Outgoing } from "./body-writer.ts";
 import type { EngineConnection } from "./engine-connection.ts";
 import type { Lane, Passenger } from "./lane.ts";
 import type { UpstreamCall, UpstreamSink } from "./upstream.ts";
@@ -69,8 +69,8 @@ export class UpstreamExchange implements UpstreamCall, Passenger {
     if (this.#isOver) return;
     // A body that comes has been read in part and cannot be sent again.
     const { body } = this.outgoing;
-    const isHeld = body === undefined || body instanceof Uint8Array;
-    if (isStale && isHeld && !this.#wasRepeated) {
+    const isRepeatable = body === undefined || isHeld(body);
+    if (isStale && isRepeatable && !this.#wasRepeated) {
       this.#wasRepeated = true;
       this.#lane.boardAnew(this);
       return;

@@ -71,7 +71,7 @@ function ask(
   more: Partial<UpstreamRequest> = {},
 ): Promise<Seen> {
   const seen = new Seen();
-  const body = Buffer.from("{}");
+  const body = [Buffer.from("{}")];
   upstream.send({ address, method: "POST", path: "/", headers: [], body, ...more }, seen);
   return seen.over();
 }

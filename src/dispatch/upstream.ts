@@ -37,7 +37,8 @@ export interface UpstreamRequest {
   readonly path: string;
   /** Name, value, name, value …; host is not among them, length only with a body that comes. */
   readonly headers: string[];
-  readonly body: Uint8Array | Readable | undefined;
+  /** In pieces where it is here. */
+  readonly body: readonly Uint8Array[] | Readable | undefined;
 }
 
 /** Status and headers of an answer. */

@@ -1,5 +1,6 @@
 import type { RequestKind } from "./inference-request.ts";
 import type { PromptText } from "./prompt.ts";
+import type { ReceivedBody } from "./received-body.ts";
 
 /** What scheduling needs of a body. */
 export interface BodyFacts {
@@ -20,5 +21,5 @@ export interface BodyScanner {
    * Undefined for what it leaves to `JSON.parse`, valid or not; else what that gives. The prompt is read
    * from the body, which must not change.
    */
-  scan(body: Uint8Array, kind: RequestKind): BodyFacts | undefined;
+  scan(body: ReceivedBody, kind: RequestKind): BodyFacts | undefined;
 }

@@ -1,5 +1,6 @@
 import type { ModelName, RequestId } from "../core/brand.ts";
 import type { Prompt } from "./prompt.ts";
+import type { ReceivedBody } from "./received-body.ts";
 import type { SpanEdit } from "./span-edit.ts";
 
 /** What a path asks for; `other` is any further POST under `/v1`, scheduled without prompt facts. */
@@ -30,7 +31,7 @@ export interface InferenceRequest {
   readonly maxOutputTokens: number | undefined;
   readonly bodyBytes: number;
   /** The body as it was received, for work in the background; nothing that decides reads it. */
-  readonly body?: Uint8Array | undefined;
+  readonly body?: ReceivedBody | undefined;
   /** Images, audio and video parts of chat messages. */
   readonly mediaCount: number;
   readonly prompt: Prompt;

@@ -6,6 +6,7 @@ import type { InferenceRequest, RequestKind } from "./inference-request.ts";
 import { readJsonMembers } from "./json-members.ts";
 import { BytesPrompt } from "./prompt.ts";
 import { isRecord, mediaCountOf, promptBytesOf } from "./prompt-bytes.ts";
+import { joined, type ReceivedBody } from "./received-body.ts";
 import { editMembers, type SpanEdit } from "./span-edit.ts";
 
 /** Headers as a front holds them: lower-case names, several values joined or listed. */
@@ -18,7 +19,7 @@ export interface ReceivedRequest {
   readonly path: string;
   readonly kind: RequestKind;
   readonly headers: RequestHeaders;
-  readonly body: Uint8Array;
+  readonly body: ReceivedBody;
   /** Hosts that may serve it; absent where any may. */
   readonly onlyHosts?: ReadonlySet<string> | undefined;
 }
@@ -58,7 +59,7 @@ export function parseRequest(
   const misplaced = stageFault(received);
   if (misplaced !== undefined) return misplaced;
   const { body, kind } = received;
-  const read = scanner?.scan(body, kind) ?? readBody(body, kind);
+  const read = scanner?.scan(body, kind) ?? readBody(body.whole, kind);
   if ("kind" in read) return read;
   const { model, cacheSalt } = read;
   const prompt = new BytesPrompt(read.prompt, { hasher, model, cacheSalt });
@@ -70,7 +71,7 @@ export function parseRequest(
     isStreaming: read.isStreaming,
     isUsageStreamed: read.isUsageStreamed,
     maxOutputTokens: read.maxOutputTokens,
-    bodyBytes: body.length,
+    bodyBytes: body.sizeBytes,
     body,
     mediaCount: read.mediaCount,
     prompt,
@@ -78,7 +79,7 @@ export function parseRequest(
     header: (name) => headerValue(received.headers, name),
     renamed: (other) => ({
       request: { ...request, model: other, prompt: prompt.forModel(other) },
-      edits: modelEdits(body, other),
+      edits: modelEdits(body.whole, other),
     }),
   };
   return { kind: "parsed", request };
@@ -158,18 +159,6 @@ function headerValue(headers: RequestHeaders, name: string): string | undefined 
 
 function positive(value: unknown): number | undefined {
   return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : undefined;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (only !== undefined && parts.length === 1) return only;
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function invalid(message: string, param: string | null): InvalidBody {

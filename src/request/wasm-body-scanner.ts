@@ -2,6 +2,7 @@ import type { HashPair } from "./block-hasher.ts";
 import type { BodyFacts, BodyScanner } from "./body-scanner.ts";
 import type { RequestKind } from "./inference-request.ts";
 import type { PromptText } from "./prompt.ts";
+import type { ReceivedBody } from "./received-body.ts";
 import { createRequestInstance, growMemory } from "./request-instance.ts";
 
 /** Bodies up to this size are scanned, and the memory stays below 17 MiB; `JSON.parse` reads longer ones. */
@@ -47,8 +48,8 @@ export class WasmBodyScanner implements BodyScanner {
     this.#makeRoom(BODY_BYTES_AT_START);
   }
 
-  scan(body: Uint8Array, kind: RequestKind): BodyFacts | undefined {
-    if (body.length > BODY_BYTES_MAX) return undefined;
+  scan(body: ReceivedBody, kind: RequestKind): BodyFacts | undefined {
+    if (body.sizeBytes > BODY_BYTES_MAX) return undefined;
     const promptBytes = this.#read(body, kind);
     if (promptBytes < 0) return undefined;
     this.#current = new ScannedText(this, body, kind, promptBytes);
@@ -100,11 +101,11 @@ export class WasmBodyScanner implements BodyScanner {
   }
 
   /** Bytes of the prompt, which now lies in the memory with the facts; -1 for what is left to others. */
-  #read(body: Uint8Array, kind: RequestKind): number {
-    const { length } = body;
+  #read(body: ReceivedBody, kind: RequestKind): number {
+    const length = body.sizeBytes;
     this.#current = undefined;
     if (length > this.#bodyRoom) this.#makeRoom(Math.min(2 * length, BODY_BYTES_MAX));
-    this.#memory.set(body, this.#start);
+    body.copyTo(this.#memory, this.#start);
     return this.#wasm.scanBody(this.#start, length, KINDS.indexOf(kind), this.#promptAt);
   }
 
@@ -132,12 +133,12 @@ export class WasmBodyScanner implements BodyScanner {
 
 /** A prompt by the body it stands in. */
 class ScannedText implements PromptText {
-  readonly body: Uint8Array;
+  readonly body: ReceivedBody;
   readonly kind: RequestKind;
   readonly sizeBytes: number;
   readonly #scanner: WasmBodyScanner;
 
-  constructor(scanner: WasmBodyScanner, body: Uint8Array, kind: RequestKind, sizeBytes: number) {
+  constructor(scanner: WasmBodyScanner, body: ReceivedBody, kind: RequestKind, sizeBytes: number) {
     this.#scanner = scanner;
     this.body = body;
     this.kind = kind;

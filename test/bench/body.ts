@@ -4,6 +4,7 @@ import { requestId } from "../../src/core/brand.ts";
 import { invariant } from "../../src/core/invariant.ts";
 import type { BodyScanner } from "../../src/request/body-scanner.ts";
 import { parseRequest } from "../../src/request/parse-request.ts";
+import { ReceivedBody } from "../../src/request/received-body.ts";
 import { WasmBlockHasher } from "../../src/request/wasm-block-hasher.ts";
 import { WasmBodyScanner } from "../../src/request/wasm-body-scanner.ts";
 import { type BenchRun, type Measure, runProgram } from "./measure.ts";
@@ -46,7 +47,13 @@ function compare(kb: number, rounds: number): Measure {
 
 function readUs(body: Uint8Array, calls: number, by: BodyScanner | undefined): number {
   const id = requestId("bench");
-  const received = { id, path: "/v1/chat/completions", kind: "chat", headers: {}, body } as const;
+  const received = {
+    id,
+    path: "/v1/chat/completions",
+    kind: "chat",
+    headers: {},
+    body: new ReceivedBody([body]),
+  } as const;
   const startMs = performance.now();
   for (let call = 0; call < calls; call++) {
     const parsed = parseRequest(received, hasher, by);

@@ -16,7 +16,7 @@ function ask(
 ): Promise<string | RouterError> {
   const { promise, resolve } = Promise.withResolvers<string | RouterError>();
   let text = "";
-  const body = Buffer.alloc(300_000, 0x20);
+  const body = [Buffer.alloc(300_000, 0x20)];
   const request = { address, tls, method: "POST", path: "/", headers: [], body };
   upstream.send(request, {
     head: () => undefined,

@@ -231,7 +231,7 @@ class LegsRun implements UpstreamCall {
     const { upstream, clock, prefillTimeoutWallMs: timeoutMs, settings } = this.#context;
     const { prefillTls: tls } = settings;
     const { signal } = this.#abort;
-    const request = { address: endpoint, method: "POST", path, headers, body, tls };
+    const request = { address: endpoint, method: "POST", path, headers, body: [body], tls };
     return runPrefill(request, { upstream, clock, timeoutMs, signal });
   }
 
@@ -287,7 +287,10 @@ class LegsRun implements UpstreamCall {
 
   #sendDecode(body: Uint8Array, sink: UpstreamSink): UpstreamCall {
     const { path } = this.#request;
-    return this.#context.upstream.send({ ...this.#target, method: "POST", path, body }, sink);
+    return this.#context.upstream.send(
+      { ...this.#target, method: "POST", path, body: [body] },
+      sink,
+    );
   }
 
   /** The decode leg's way to the sink, with what it tells of itself noted. */

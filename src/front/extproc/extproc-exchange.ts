@@ -9,6 +9,7 @@ import {
   parseRequest,
   requestWithoutBody,
 } from "../../request/parse-request.ts";
+import { ReceivedBody } from "../../request/received-body.ts";
 import { applyEdits } from "../../request/span-edit.ts";
 import { requestIdOf } from "../http/client-exchange.ts";
 import { errorAnswer } from "../http/error-answer.ts";
@@ -192,7 +193,14 @@ export class ExtProcExchange implements GrpcCallHandler {
     const { hasher, scanner } = this.#context;
     const { id, path, headers, onlyHosts } = asked;
     const kind = kindOf(enginePath(path));
-    const received = { id, path, kind, headers, onlyHosts, body: body ?? NO_BYTES };
+    const received = {
+      id,
+      path,
+      kind,
+      headers,
+      onlyHosts,
+      body: new ReceivedBody([body ?? NO_BYTES]),
+    };
     return body === undefined
       ? requestWithoutBody(received, hasher)
       : parseRequest(received, hasher, scanner);

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Rejection } from "../../core/rejection.ts";
+import { ReceivedBody } from "../../request/received-body.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { Connection, RefusableBody } from "./connection.ts";
 
 /** What became of a body. `takenBytes` of the budget are the caller's to give back, and only when collected. */
 export type CollectedBody =
-  | { readonly kind: "collected"; readonly bytes: Uint8Array; readonly takenBytes: number }
+  | { readonly kind: "collected"; readonly body: ReceivedBody; readonly takenBytes: number }
   | { readonly kind: "rejected"; readonly rejection: Rejection }
   | { readonly kind: "client-left" };
 
@@ -20,6 +21,12 @@ export interface CollectOptions {
 
 /** A body of unknown length asks the budget for this many bytes at a time. */
 const CHUNKED_STEP_BYTES = 256 * 1024;
+
+/** From here on a piece is kept as it came. */
+const OWN_PIECE_BYTES = 16 * 1024;
+
+/** Most memory in which smaller ones are gathered. */
+const GATHERED_BYTES_MAX = 64 * 1024;
 
 /** Why a request is refused for its body's headers alone; undefined when it may be read. */
 export function bodyHeadersFault(
@@ -77,9 +84,10 @@ class BodyReader implements RefusableBody {
   readonly #options: CollectOptions;
   /** Undefined when the client declares none. */
   readonly #declaredBytes: number | undefined;
-  readonly #chunks: Buffer[] = [];
-  /** A body of declared length that comes in several reads, put together as it comes. */
-  #whole: Buffer | undefined;
+  readonly #pieces: Buffer[] = [];
+  /** Where small pieces are gathered, and how much of it is filled. */
+  #tail: Buffer | undefined;
+  #tailBytes = 0;
   #takenBytes: number;
   #sizeBytes = 0;
   #resolve: ((body: CollectedBody) => void) | undefined;
@@ -117,25 +125,38 @@ class BodyReader implements RefusableBody {
     if (this.#sizeBytes > this.#takenBytes) this.#takeMore();
   };
 
-  /** Copies what comes in parts once and at once, so that the reads it came in can be let go. */
+  /**
+   * Large pieces are kept as they came: putting them together cost a tenth of a long request's CPU time.
+   * Small ones are gathered, so that a body that trickles in takes no more than twice its size.
+   */
   #keep(chunk: Buffer): void {
-    const declared = this.#declaredBytes;
-    if (declared === undefined || chunk.length === declared) {
-      this.#chunks.push(chunk);
+    const isWhole = chunk.length === this.#declaredBytes;
+    if (isWhole || chunk.length >= OWN_PIECE_BYTES) {
+      this.#closeTail();
+      this.#pieces.push(chunk);
       return;
     }
-    // The parser ends the body at its declared length, and the budget has room for it.
-    this.#whole ??= Buffer.allocUnsafeSlow(declared);
-    this.#whole.set(chunk, this.#sizeBytes - chunk.length);
+    if (this.#tail === undefined || this.#tailBytes + chunk.length > this.#tail.length) {
+      this.#closeTail();
+      const room = Math.max(chunk.length, Math.min(this.#sizeBytes, GATHERED_BYTES_MAX), 1024);
+      this.#tail = Buffer.allocUnsafeSlow(room);
+    }
+    this.#tail.set(chunk, this.#tailBytes);
+    this.#tailBytes += chunk.length;
+  }
+
+  #closeTail(): void {
+    if (this.#tail === undefined) return;
+    this.#pieces.push(this.#tail.subarray(0, this.#tailBytes));
+    this.#tail = undefined;
+    this.#tailBytes = 0;
   }
 
   readonly #onEnd = (): void => {
     if (this.#resolve === undefined) return;
-    const [only] = this.#chunks;
-    const joined =
-      only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks);
-    const bytes = this.#whole ?? joined;
-    this.#settle({ kind: "collected", bytes, takenBytes: this.#takenBytes });
+    this.#closeTail();
+    const body = new ReceivedBody(this.#pieces);
+    this.#settle({ kind: "collected", body, takenBytes: this.#takenBytes });
   };
 
   readonly #onClose = (): void => this.#giveUp({ kind: "client-left" });
@@ -167,8 +188,8 @@ class BodyReader implements RefusableBody {
 
   #giveUp(body: CollectedBody): void {
     if (this.#resolve === undefined) return;
-    this.#chunks.length = 0;
-    this.#whole = undefined;
+    this.#pieces.length = 0;
+    this.#tail = undefined;
     this.#options.budget.give(this.#takenBytes);
     this.#settle(body);
   }

@@ -184,7 +184,7 @@ test("http-front: a job carries what the dispatcher needs", async () => {
   assert.equal(job.decision, 1);
   assert.equal(job.decisionId, "alpha.1");
   assert.equal(job.model, "model-a");
-  assert.equal(Buffer.from(job.body).toString(), COMPLETION);
+  assert.equal(Buffer.from(job.body.whole).toString(), COMPLETION);
 });
 
 for (const given of ["has space", "x".repeat(129), 'quote"']) {

@@ -14,19 +14,38 @@ test("request-body: a chunked body arrives whole, byte by byte or at once", asyn
   client.send("0\r\ntrailer: t\r\n\r\n");
   await client.until((text) => text.includes(`"bytes":${COMPLETION.length}`));
   client.socket.destroy();
-  assert.equal(Buffer.from(under.jobs[0]?.body ?? []).toString(), COMPLETION);
+  assert.equal(Buffer.from(under.jobs[0]?.body.whole ?? []).toString(), COMPLETION);
   await eventually(() => under.front.bufferedBytes === 0);
 });
 
-test("request-body: a body of declared length in many reads is one buffer of that length", async () => {
+test("request-body: a body in many reads is kept in its pieces, small ones gathered", async () => {
   await using under = await frontUnderTest();
   const body = JSON.stringify({ model: "model-a", prompt: "é".repeat(100_000) });
   const bytes = Buffer.from(body);
   const response = await fetch(`${under.url}/v1/completions`, { method: "POST", body });
   assert.equal(response.status, 200);
   const received = under.jobs[0]?.body;
-  assert.ok(received !== undefined && bytes.equals(received));
-  assert.equal(received.buffer.byteLength, bytes.length);
+  assert.ok(received !== undefined && bytes.equals(received.whole));
+  assert.equal(received.sizeBytes, bytes.length);
+});
+
+test("request-body: a body that trickles in takes no more than twice its size", async () => {
+  await using under = await frontUnderTest();
+  const body = JSON.stringify({ model: "model-a", prompt: "x".repeat(200_000) });
+  const client = new RawClient(under.front.port);
+  client.send(`${POST}transfer-encoding: chunked\r\n\r\n`);
+  const chunks = body.match(/.{1,40}/gs) ?? [];
+  client.send(chunks.map((text) => `${text.length.toString(16)}\r\n${text}\r\n`).join(""));
+  client.send("0\r\n\r\n");
+  await client.until((text) => text.includes(`"bytes":${body.length}`));
+  client.socket.destroy();
+  const received = under.jobs[0]?.body;
+  assert.ok(received !== undefined);
+  assert.equal(Buffer.from(received.whole).toString(), body);
+  const memory = new Set(received.pieces.map(({ buffer }) => buffer));
+  const heldBytes = [...memory].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  assert.ok(heldBytes <= 2 * body.length + 1024, `${heldBytes} bytes are held`);
+  assert.ok(received.pieces.length < 20, `${received.pieces.length} pieces`);
 });
 
 test("request-body: a chunked body over the limit is 413 although no length was declared", async () => {

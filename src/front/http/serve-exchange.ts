@@ -4,6 +4,7 @@ import type { BlockHasher } from "../../request/block-hasher.ts";
 import type { BodyScanner } from "../../request/body-scanner.ts";
 import type { InferenceRequest } from "../../request/inference-request.ts";
 import { kindOf, parseRequest } from "../../request/parse-request.ts";
+import type { ReceivedBody } from "../../request/received-body.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { ClientExchange } from "./client-exchange.ts";
 import { bodyHeadersFault, collectBody } from "./collect-body.ts";
@@ -74,22 +75,23 @@ async function serveInference(
   const fault = bodyHeadersFault(request, bodyBytesMax);
   if (fault !== undefined) return exchange.reject(fault);
   const onRoom = (): void => exchange.askForBody();
-  const body = await collectBody(request, { bodyBytesMax, budget, connection, onRoom });
-  if (body.kind === "client-left") return exchange.left();
-  if (body.kind === "rejected") return exchange.reject(body.rejection);
+  const collected = await collectBody(request, { bodyBytesMax, budget, connection, onRoom });
+  if (collected.kind === "client-left") return exchange.left();
+  if (collected.kind === "rejected") return exchange.reject(collected.rejection);
+  const { body } = collected;
   try {
-    facts.requestBytes = body.bytes.length;
+    facts.requestBytes = body.sizeBytes;
     const { id } = exchange;
-    const received = { id, path, kind: kindOf(path), headers: request.headers, body: body.bytes };
+    const received = { id, path, kind: kindOf(path), headers: request.headers, body };
     const parsed = parseRequest(received, context.hasher, context.scanner);
     if (parsed.kind === "invalid") {
       const rejection = { reason: "invalid-request", message: parsed.message } as const;
       return exchange.reject(rejection, { param: parsed.param });
     }
-    const asked = { pools, request: parsed.request, body: body.bytes };
+    const asked = { pools, request: parsed.request, body };
     await decideAndDispatch(exchange, context, asked);
   } finally {
-    budget.give(body.takenBytes);
+    budget.give(collected.takenBytes);
   }
 }
 
@@ -99,7 +101,7 @@ async function decideAndDispatch(
   asked: {
     readonly pools: readonly FrontPool[];
     readonly request: InferenceRequest;
-    readonly body: Uint8Array;
+    readonly body: ReceivedBody;
   },
 ): Promise<void> {
   const { pools, request, body } = asked;
