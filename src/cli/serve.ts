@@ -3,7 +3,7 @@ import { Command } from "commander";
 import type { EndpointFeed } from "../app/endpoint-feed.ts";
 import { clusterParts, poolSource } from "../app/epp-source.ts";
 import { type EndpointsFile, FileFeed, openEndpointsFile } from "../app/file-feed.ts";
-import { letHeapGrow } from "../app/heap-growth.ts";
+import { countBuffersAsHeap } from "../app/heap-growth.ts";
 import { createStderrLog } from "../app/program-log.ts";
 import { startServe } from "../app/serve.ts";
 import { formatTable } from "../app/table.ts";
@@ -78,7 +78,7 @@ async function serve(flags: ServeFlags): Promise<void> {
   const { service, config } = input;
   const { feed, endpoints } = await openFeed(flags);
   const stopped = untilStopped();
-  letHeapGrow();
+  countBuffersAsHeap();
   const gaveUp = Promise.withResolvers<number>();
   const router = await startServe({
     ...flags,
