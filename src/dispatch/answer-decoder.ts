@@ -160,7 +160,7 @@ export class AnswerDecoder {
     const framedEnd = at;
     if (this.#state === "trailers") at = this.#trailerSection(bytes, at);
     const isLast = this.#state === "done";
-    if (framedEnd > start) this.#listener?.framed(bytes.subarray(start, framedEnd), isLast);
+    if (framedEnd > start) this.#listener?.framed(part(bytes, start, framedEnd), isLast);
     if (!isLast && at < bytes.length) this.#hold(bytes, at, MAX_HELD_BYTES);
     return at;
   }
@@ -169,7 +169,7 @@ export class AnswerDecoder {
   #chunkPart(bytes: Buffer, at: number): number {
     if (at === bytes.length) return -1;
     if (this.#state === "size") {
-      const lineFeed = bytes.indexOf(LINE_FEED, at);
+      const lineFeed = endOfLine(bytes, at);
       if (lineFeed === -1) return -1;
       this.#leftBytes = chunkSize(bytes, at, lineFeed);
       this.#state = this.#leftBytes === 0 ? "trailers" : "chunk";
@@ -208,7 +208,7 @@ export class AnswerDecoder {
   #take(bytes: Buffer, at: number): number {
     const end = Math.min(bytes.length, at + this.#leftBytes);
     this.#leftBytes -= end - at;
-    this.#listener?.data(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
+    this.#listener?.data(part(bytes, at, end));
     return end;
   }
 
@@ -216,6 +216,18 @@ export class AnswerDecoder {
     this.#held = bytes.subarray(at);
     if (this.#held.length > maxBytes) throw new BadAnswer("a head or size line is too long");
   }
+}
+
+/** No view is made of what is whole already. */
+function part(bytes: Buffer, start: number, end: number): Buffer {
+  return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+}
+
+/** Size lines are a few bytes, fewer than a call of `indexOf` is worth. */
+function endOfLine(bytes: Buffer, at: number): number {
+  const near = Math.min(bytes.length, at + MAX_SIZE_DIGITS);
+  for (let i = at; i < near; i++) if (bytes[i] === LINE_FEED) return i;
+  return bytes.indexOf(LINE_FEED, at);
 }
 
 /** RFC 9112 7.1: hexadecimal digits, then extensions that must not hide an end of line. */

@@ -42,6 +42,11 @@ export class SseLines {
     if (start < chunk.length) this.#hold(chunk.subarray(start), take);
   }
 
+  /** Whether the next chunk begins a line. */
+  get isAtLineStart(): boolean {
+    return this.#heldBytes === 0 && !this.#isInLongLine;
+  }
+
   /** Hands out what a stream that ended left behind. */
   flush(take: LineTaker): void {
     if (this.#heldBytes > 0) this.#complete(Buffer.concat([]), 0, 0, take);
@@ -77,6 +82,15 @@ export class SseLines {
     this.#heldBytes = 0;
     take(piece, 0, piece.length, false);
   }
+}
+
+/** Whether the chunk is one data line with the empty line that ends its event: what engines send. */
+export function isOneEvent(chunk: Buffer): boolean {
+  const last = chunk.length - 1;
+  if (last < DATA.length || chunk[last] !== LINE_FEED || chunk[last - 1] !== LINE_FEED)
+    return false;
+  for (let i = 0; i < DATA.length; i++) if (chunk[i] !== DATA[i]) return false;
+  return last < MAX_LINE_BYTES && chunk.indexOf(LINE_FEED) === last - 1;
 }
 
 /**

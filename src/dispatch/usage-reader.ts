@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { NO_USAGE, type Usage } from "../core/exchange-report.ts";
 import { findJsonMember, readJsonMembers } from "../request/json-members.ts";
 import { isEventStream, isJson } from "./headers.ts";
-import { eventSpan, type LineTaker, SseLines } from "./sse-lines.ts";
+import { eventSpan, isOneEvent, type LineTaker, SseLines } from "./sse-lines.ts";
 
 /** Longest JSON answer that is kept to read its usage; of a longer one nothing is known. */
 export const MAX_JSON_BYTES: number = 8 * 1024 * 1024;
@@ -103,7 +103,8 @@ function eventUsageReader(): UsageReader {
   return {
     push(chunk) {
       const before = eventCount;
-      lines.push(chunk, take);
+      if (lines.isAtLineStart && isOneEvent(chunk)) take(chunk, 0, chunk.length - 1, true);
+      else lines.push(chunk, take);
       return eventCount - before;
     },
     usage() {
