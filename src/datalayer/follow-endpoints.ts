@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { EndpointId } from "../core/brand.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
+import { waitAligned } from "./aligned-wait.ts";
 
 /** An endpoint for as long as it keeps its slot and address. */
 export interface FollowedEndpoint {
@@ -65,11 +65,16 @@ export function followEndpoints(options: FollowOptions): Following {
       }
     }
   };
-  const timer = setInterval(look, TABLE_POLL_MS);
-  look();
+  let isClosed = false;
+  const poll = (): void => {
+    if (isClosed) return;
+    look();
+    waitAligned(TABLE_POLL_MS, poll);
+  };
+  poll();
   return {
     async close() {
-      clearInterval(timer);
+      isClosed = true;
       for (const [slot, follower] of followers) end(slot, follower);
       await Promise.all(ending);
     },
@@ -81,6 +86,8 @@ function begin(slot: number, options: FollowOptions): Follower {
   const generation = table.generation(slot);
   const address = table.address(slot);
   const stop = new AbortController();
+  let wake: (() => void) | undefined;
+  stop.signal.addEventListener("abort", () => wake?.());
   const done = options.follow({
     slot,
     id: table.id(slot),
@@ -88,10 +95,12 @@ function begin(slot: number, options: FollowOptions): Follower {
     signal: stop.signal,
     isCurrent: () =>
       !stop.signal.aborted && table.isPresent(slot) && table.generation(slot) === generation,
-    pause: async (ms) => {
-      // The only rejection of a timer is that it was stopped, which is a pause's other end.
-      await sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
-    },
+    pause: (ms) =>
+      new Promise((resolve) => {
+        wake = resolve;
+        if (stop.signal.aborted) resolve();
+        else waitAligned(ms, resolve);
+      }),
   });
   return { generation, address, stop, done };
 }

@@ -11,6 +11,9 @@ type SeriesSnapshot = { readonly key: MetricKey; readonly labels: MetricLabels }
   | { readonly counts: Float64Array; readonly sum: number }
 );
 
+/** The default of 10 ms wakes a router at rest a hundred times a second, a fifth of its CPU time. */
+const DELAY_SAMPLED_EVERY_MS = 100;
+
 /** All series of a thread. */
 export type MetricSnapshot = readonly SeriesSnapshot[];
 
@@ -38,7 +41,10 @@ export class Instruments {
       else this.number(key, {});
     }
     // CPU, memory, event-loop delay and garbage collection, under the names that Node programs have.
-    if (options.hasProcess) collectDefaultMetrics({ register: this.#registry });
+    if (options.hasProcess) {
+      const eventLoopMonitoringPrecision = DELAY_SAMPLED_EVERY_MS;
+      collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision });
+    }
   }
 
   get contentType(): string {

@@ -10,7 +10,8 @@ export function metricsPage(): string {
 begin with \`switchyard_\` where it has none. A deprecated name carries the same values as the name beside
 it. Durations of requests are seconds of engine time. At most 1000 models have series of their own, the
 others share \`other\`; a request for a model that no pool serves counts as \`unknown\`. Beside these stand
-those of the process, \`process_…\` and \`nodejs_…\`: CPU, memory, event-loop delay, garbage collection.
+those of the process, \`process_…\` and \`nodejs_…\`: CPU, memory, event-loop delay, garbage collection
+(\`nodejs_eventloop_lag_…\` but the first is sampled every 100 ms, so it is 0.1 at rest).
 
 | Name | Type | Labels | Meaning | Deprecated names |
 |---|---|---|---|---|
