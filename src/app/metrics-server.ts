@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { barePath } from "../core/bare-path.ts";
 
 /** Metrics behind a port. */
 export interface MetricsServer {
@@ -13,7 +14,7 @@ export async function startMetricsServer(
   listen: { readonly host: string; readonly port: number },
 ): Promise<MetricsServer> {
   const server = createServer((request, response) => {
-    if (request.url?.split("?", 1)[0] !== "/metrics") {
+    if (barePath(request.url ?? "") !== "/metrics") {
       response.writeHead(404, { "content-type": "text/plain" }).end("there is /metrics only\n");
       return;
     }

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
+import { barePath } from "../core/bare-path.ts";
 import {
   RECORDED_BLOCK_BYTES,
   type RecordedChain,
@@ -75,7 +76,7 @@ export class NotedRequest {
     return {
       id: asked.id,
       kind: asked.kind,
-      path: asked.path.split("?", 1)[0] ?? "",
+      path: barePath(asked.path),
       model: asked.model,
       isStreaming: asked.isStreaming,
       isUsageStreamed: asked.isUsageStreamed,

@@ -1,3 +1,4 @@
+import { barePath } from "../core/bare-path.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EndCause } from "../core/rejection.ts";
 import { ROUTING_HEADERS, type Target } from "../director/dispatch-plan.ts";
@@ -34,7 +35,7 @@ export function openRouterLegs(
 ): TwoLegs | undefined {
   const { plan, request } = job;
   if (plan.legs !== "router" || plan.prefill.length === 0) return undefined;
-  const [path = ""] = request.path.split("?", 1);
+  const path = barePath(request.path);
   const targets = plan.prefill.slice(0, settings.candidates);
   if (targets.length === 0 || !SPLIT_PATHS.includes(path)) return undefined;
   return TwoLegs.open(

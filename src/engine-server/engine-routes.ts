@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { barePath } from "../core/bare-path.ts";
 import { type ApiFault, badRequest, sendFault, sendJson } from "./api-fault.ts";
 import type { EngineUnit } from "./engine-unit.ts";
 import { startGeneration } from "./generation.ts";
@@ -33,7 +34,7 @@ const ROUTES: ReadonlyMap<string, Readonly<Partial<Record<string, Route>>>> = ne
 /** vLLM's HTTP surface over one engine. */
 export function engineRoutes(unit: EngineUnit): RequestListener {
   return (request, response) => {
-    const [path = ""] = (request.url ?? "").split("?", 1);
+    const path = barePath(request.url ?? "");
     const methods = ROUTES.get(path);
     const route = methods?.[request.method ?? ""];
     if (route !== undefined) {

@@ -1,3 +1,4 @@
+import { barePath } from "../core/bare-path.ts";
 import { modelName, type RequestId } from "../core/brand.ts";
 import { invariant } from "../core/invariant.ts";
 import type { BlockHasher } from "./block-hasher.ts";
@@ -42,7 +43,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** What the path asks for. `path` may carry a query. */
 export function kindOf(path: string): RequestKind {
-  const [bare] = path.split("?", 1);
+  const bare = barePath(path);
   if (bare === "/v1/chat/completions") return "chat";
   return bare === "/v1/completions" ? "completion" : "other";
 }

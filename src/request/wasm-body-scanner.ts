@@ -36,9 +36,8 @@ const HASH_BYTES = 8;
 export class WasmBodyScanner implements BodyScanner {
   readonly #wasm = createRequestInstance();
   readonly #start = this.#wasm.freeFrom();
-  readonly #decoder = new TextDecoder();
   #bodyRoom = 0;
-  #memory: Uint8Array = new Uint8Array(0);
+  #memory: Buffer = Buffer.alloc(0);
   #facts: Int32Array = new Int32Array(0);
   #hashes: Uint32Array = new Uint32Array(0);
   /** Whose text lies in the memory. */
@@ -68,7 +67,7 @@ export class WasmBodyScanner implements BodyScanner {
   /** A copy of a text that this scanner found. */
   bytesOf(text: ScannedText): Uint8Array {
     this.#bringBack(text);
-    return this.#memory.slice(this.#promptAt, this.#promptAt + text.sizeBytes);
+    return new Uint8Array(this.#memory.subarray(this.#promptAt, this.#promptAt + text.sizeBytes));
   }
 
   /** Hashes a text that this scanner found, as `BlockHasher.hash` would. */
@@ -115,7 +114,7 @@ export class WasmBodyScanner implements BodyScanner {
 
   #text(start: number, bytes: number): string {
     const from = this.#start + this.#fact(start);
-    return this.#decoder.decode(this.#memory.subarray(from, from + this.#fact(bytes)));
+    return this.#memory.toString("utf8", from, from + this.#fact(bytes));
   }
 
   #makeRoom(bodyBytes: number): void {
@@ -126,7 +125,7 @@ export class WasmBodyScanner implements BodyScanner {
     growMemory(memory, hashesAt + HASHES_AT_ONCE * HASH_BYTES);
     this.#bodyRoom = bodyBytes;
     this.#hashes = new Uint32Array(memory.buffer, hashesAt, 2 * HASHES_AT_ONCE);
-    this.#memory = new Uint8Array(memory.buffer);
+    this.#memory = Buffer.from(memory.buffer);
     this.#facts = new Int32Array(memory.buffer, this.#wasm.factsAt(), FACT_COUNT);
   }
 }

@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { PassThrough } from "node:stream";
+import { barePath } from "../core/bare-path.ts";
 import type { Log } from "../core/log.ts";
 import { forwardedHeaders, headerText } from "../dispatch/headers.ts";
 import { type LegsContext, TwoLegs } from "../dispatch/legs/two-legs.ts";
@@ -62,7 +63,7 @@ export class SidecarRoutes {
       return refuse(response, 400, "invalid_request_error", message);
     }
     const header = headerText(request.headers, PREFILL_HEADER) ?? "";
-    const path = request.url?.split("?", 1)[0] ?? "";
+    const path = barePath(request.url ?? "");
     const isSplit = request.method === "POST" && SPLIT_PATHS.includes(path);
     const endpoints = isSplit ? parseHostPorts(header) : [];
     if (endpoints === undefined) {

@@ -1,3 +1,4 @@
+import { barePath } from "../core/bare-path.ts";
 import type { ExchangeReport, PdOutcome } from "../core/exchange-report.ts";
 
 /** Writes one JSON line for each finished request. */
@@ -70,7 +71,7 @@ function lineOf(report: ExchangeReport): object {
 
 /** A path of plain characters without its query; null for any other, which no engine would know. */
 function checkedPath(path: string): string | null {
-  const [bare = ""] = path.split("?", 1);
+  const bare = barePath(path);
   return bare.length <= PATH_CHARACTERS_MAX && /^[\w/.~-]*$/.test(bare) ? bare : null;
 }
 

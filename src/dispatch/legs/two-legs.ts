@@ -1,4 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { barePath } from "../../core/bare-path.ts";
 import type { Clock } from "../../core/clock.ts";
 import { NO_PD_FACTS, type PdOutcome } from "../../core/exchange-report.ts";
 import type { SequentialLegs, SplitLegs } from "../../sidecar/connectors/connector.ts";
@@ -66,7 +67,7 @@ export class TwoLegs {
 
   /** Undefined when the body is no JSON object. */
   static open(request: LegsRequest, context: LegsContext): TwoLegs | undefined {
-    const [path = ""] = request.path.split("?", 1);
+    const path = barePath(request.path);
     const legs = context.settings.connector.split({ path, body: request.body });
     return legs && new TwoLegs(request, context, legs);
   }

@@ -1,3 +1,4 @@
+import { barePath } from "../../core/bare-path.ts";
 import type { ModelName, RequestId } from "../../core/brand.ts";
 import { type ExchangeReport, NO_USAGE } from "../../core/exchange-report.ts";
 import type { EndCause, RejectionReason } from "../../core/rejection.ts";
@@ -55,5 +56,5 @@ export function reportOf(
 
 /** A path without its query, which may hold anything. */
 export function pathAlone(path: string): string {
-  return path.split("?", 1)[0] ?? "";
+  return barePath(path);
 }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { barePath } from "../../core/bare-path.ts";
 import type { RequestId } from "../../core/brand.ts";
 import type { EndCause, Rejection } from "../../core/rejection.ts";
 import { headerText } from "../../dispatch/headers.ts";
@@ -343,7 +344,7 @@ function misplaced(what: string): GrpcFault {
 
 /** What the engine is asked for: a gateway may cut the service's prefix only after it asked here. */
 function enginePath(path: string): string {
-  const at = path.split("?", 1)[0]?.indexOf("/v1/") ?? -1;
+  const at = barePath(path).indexOf("/v1/");
   return at > 0 ? path.slice(at) : path;
 }
 

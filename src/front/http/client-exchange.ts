@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { barePath } from "../../core/bare-path.ts";
 import { type ModelName, type RequestId, requestId } from "../../core/brand.ts";
 import type { Clock } from "../../core/clock.ts";
 import { type ExchangeObserver, NO_USAGE, type Outcome } from "../../core/exchange-report.ts";
@@ -54,7 +55,7 @@ export class ClientExchange {
     this.arrivedAtMs = options.clock.nowMs();
     this.arrivedWallMs = performance.now();
     this.facts = {
-      path: (request.url ?? "").split("?", 1)[0] ?? "",
+      path: barePath(request.url ?? ""),
       pool: undefined,
       model: undefined,
       isStreaming: false,
@@ -71,7 +72,7 @@ export class ClientExchange {
   }
 
   /** Gives the whole answer and reports it. */
-  answer(answer: Answer): void {
+  answer(answer: Answer): undefined {
     this.#send(answer, "completed", undefined);
   }
 
@@ -79,7 +80,7 @@ export class ClientExchange {
   reject(
     rejection: Rejection,
     options: { param?: string | null; headers?: Readonly<Record<string, string>> } = {},
-  ): void {
+  ): undefined {
     const answer = errorAnswer(rejection, options.param ?? null);
     const headers = { ...answer.headers, ...options.headers };
     this.#send({ ...answer, headers }, "rejected", rejection.reason);
@@ -147,11 +148,19 @@ export class ClientExchange {
   }
 }
 
+// Random but for its last group, which counts: a random one for each request took 1 % of its CPU time.
+const ID_START = randomUUID().slice(0, -12);
+let idCount = 0;
+
+function nextId(): string {
+  return ID_START + (idCount++).toString(16).padStart(12, "0");
+}
+
 const WELL_FORMED_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** The client's `x-request-id` if it is well formed, else one of ours. */
 export function requestIdOf(request: Pick<IncomingMessage, "headers">): RequestId {
   const given = request.headers["x-request-id"];
   const isUsable = typeof given === "string" && WELL_FORMED_ID.test(given);
-  return requestId(isUsable ? given : randomUUID());
+  return requestId(isUsable ? given : nextId());
 }

@@ -1,3 +1,4 @@
+import { barePath } from "../../core/bare-path.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Dispatcher } from "../../dispatch/dispatcher.ts";
 import type { BlockHasher } from "../../request/block-hasher.ts";
@@ -27,12 +28,15 @@ export interface ServeContext {
   isDraining(): boolean;
 }
 
-/** Takes one request to its answer or to the dispatcher; resolves when the exchange is over. */
-export async function serveExchange(
+/** Undefined for an exchange that is over: one promise less for each request. */
+type Ending = Promise<void> | undefined;
+
+/** Takes one request to its answer or to the dispatcher; what it returns resolves when the exchange is over. */
+export function serveExchange(
   exchange: ClientExchange,
   connection: Connection,
   context: ServeContext,
-): Promise<void> {
+): Ending {
   const { request } = exchange;
   if (context.isDraining()) {
     const message = "the router is shutting down; try another one";
@@ -59,8 +63,8 @@ export async function serveExchange(
       return exchange.reject(modelNotFound(route.id, pools), { param: "model" });
     }
     case "inference":
-      exchange.facts.path = route.path.split("?", 1)[0] ?? "";
-      return await serveInference(exchange, connection, context, { pools, path: route.path });
+      exchange.facts.path = barePath(route.path);
+      return serveInference(exchange, connection, context, { pools, path: route.path });
   }
 }
 
@@ -95,7 +99,7 @@ async function serveInference(
   }
 }
 
-async function decideAndDispatch(
+function decideAndDispatch(
   exchange: ClientExchange,
   context: ServeContext,
   asked: {
@@ -103,7 +107,7 @@ async function decideAndDispatch(
     readonly request: InferenceRequest;
     readonly body: ReceivedBody;
   },
-): Promise<void> {
+): Ending {
   const { pools, request, body } = asked;
   const { facts, arrivedAtMs, arrivedWallMs, response } = exchange;
   const { model } = request;
@@ -126,7 +130,7 @@ async function decideAndDispatch(
   }
   if (admission.kind === "rejected") return exchange.reject(admission.rejection);
   exchange.handOver();
-  await context.dispatcher.dispatch({
+  return context.dispatcher.dispatch({
     core: pool.core,
     pool: pool.key,
     model: named,
