@@ -43,21 +43,17 @@ export function explainRequest(question: ExplainQuestion): Decision {
   const { pool, config, endpoints, seed } = question;
   const hasher = new WasmBlockHasher();
   const { request, prompt } = readRequest(question, hasher);
-  const core = makePoolCore({
-    key: pool,
-    config,
-    modelName: request.model,
-    meter: noMeter,
-    log: noLog,
-    stopwatch: undefined,
-    seed,
-    legs: "sidecar",
-    prefillCandidates: 2,
-    isCorrectingMetrics: true,
-    poolCount: 1,
-    options: DEFAULT_ROUTER_OPTIONS,
-    hasher,
-  });
+  const ports = { meter: noMeter, log: noLog, stopwatch: undefined, hasher };
+  const core = makePoolCore(
+    { key: pool, config, modelName: request.model, ...ports },
+    {
+      seed,
+      prefillCandidates: 2,
+      isCorrectingMetrics: true,
+      options: DEFAULT_ROUTER_OPTIONS,
+      pools: [pool],
+    },
+  );
   for (const endpoint of endpoints) addEndpoint(core, endpoint, request, prompt);
   core.arrive(request, NOW_MS);
   const [decision] = core.decisions.latest(1);

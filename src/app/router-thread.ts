@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { RouterConfig } from "../config/router-config.ts";
 import { invariant } from "../core/invariant.ts";
 import type { PoolRouterCore } from "../director/pool-router-core.ts";
+import type { PoolSharing } from "../director/pool-sharing.ts";
 import { createDispatcher } from "../dispatch/create-dispatcher.ts";
 import type { FrontPool } from "../front/http/front-pool.ts";
 import { startHttpFront } from "../front/http/http-front.ts";
@@ -178,23 +179,14 @@ function routedPool(pool: ThreadPoolStart): RoutedPool {
   let config = withObjects(written, objects);
   let models: ReadonlySet<string> = new Set(pool.models);
   const keys = blockKeysOf(config, hasher);
-  const core = makePoolCore({
-    key,
-    config,
-    modelName,
-    meter: telemetry.meter,
-    log,
-    stopwatch: { nowMs: () => performance.now() },
-    seed: start.seed,
-    legs: start.legs === undefined ? "sidecar" : "router",
-    prefillCandidates: start.prefillCandidates,
-    isCorrectingMetrics: start.isCorrectingMetrics,
-    poolCount: start.pools.length,
-    options: start.options,
-    hasher: keys.hasher,
-    kvSeed: keys.seed,
-    sharing: { ...pool.sharing, tell: (news) => tell({ kind: "news", pool: key, news }) },
-  });
+  const { meter } = telemetry;
+  const stopwatch = { nowMs: () => performance.now() };
+  const sharing: PoolSharing = {
+    ...pool.sharing,
+    tell: (news) => tell({ kind: "news", pool: key, news }),
+  };
+  const parts = { key, config, modelName, meter, log, stopwatch, sharing };
+  const core = makePoolCore({ ...parts, hasher: keys.hasher, kvSeed: keys.seed }, start);
   const names = new ServedNames(
     () => config,
     () => models,

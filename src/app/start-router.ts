@@ -204,23 +204,18 @@ function livePool(
   const { clock, timeScale, options } = settings;
   const keys = blockKeysOf(spec.config, parts.hasher);
   const hasher = new NotingHasher(keys.hasher);
-  const core = makePoolCore({
+  const made = {
     key: spec.key,
     config: spec.config,
     modelName: spec.modelName ?? "",
     meter: telemetry.meter,
     log,
     stopwatch: { nowMs: () => performance.now() },
-    seed: settings.seed,
-    legs: settings.legs === undefined ? "sidecar" : "router",
-    prefillCandidates: settings.prefillCandidates,
-    isCorrectingMetrics: settings.isCorrectingMetrics,
-    poolCount: settings.pools.length,
-    options,
     hasher: sink === undefined ? keys.hasher : hasher,
     kvSeed: keys.seed,
     sharing: threads?.ownerOf(spec.key),
-  });
+  };
+  const core = makePoolCore(made, settings);
   const recording =
     sink === undefined ? undefined : new RecordingCore(core, { pool: spec.key, sink, hasher });
   const { scrapeIntervalMs, probeTimeoutMs } = options;

@@ -11,15 +11,18 @@ import { BytesPrompt } from "../../src/request/prompt.ts";
 import { blockHasher } from "../fixtures/block-hasher.ts";
 import { completed, poolWith, type TestPool } from "../fixtures/pool-core.ts";
 import { requestWith } from "../fixtures/request-with.ts";
+import {
+  BLOCK_BYTES,
+  BLOCKS_PER_ENDPOINT,
+  CACHE_AWARE,
+  PROMPT_BLOCKS,
+} from "./cache-aware-pool.ts";
 import { atMost, type BenchRun, type Budget, type Measure, runProgram } from "./measure.ts";
 import { PartTimes } from "./part-times.ts";
 
-const BLOCK_BYTES = 64;
-const PROMPT_BLOCKS = 256;
 const GROUP_BLOCKS = 128;
 const GROUPS = 64;
 const POOL_PROMPTS = 1000;
-const BLOCKS_PER_ENDPOINT = 39_744;
 const INDEX_MIB_MAX = 450;
 // One object for each use would be more.
 const GARBAGE_BYTES_MAX = 16;
@@ -97,11 +100,6 @@ function measurePool(endpoints: number, decisions: number): Measure[] {
 
 /** A pool whose endpoints were sent prompts until no index had room. */
 function filledPool(endpoints: number, meter: Meter): TestPool {
-  const prefix = {
-    blockBytes: BLOCK_BYTES,
-    maxPrefixBlocksToMatch: PROMPT_BLOCKS,
-    lruCapacityPerServer: BLOCKS_PER_ENDPOINT,
-  };
   const tested = poolWith({
     meter,
     stopwatch: { nowMs: () => performance.now() },
@@ -109,22 +107,7 @@ function filledPool(endpoints: number, meter: Meter): TestPool {
     decisionCapacity: 4096,
     decisionBytesMax: 64 << 20,
     endpoints: Array.from({ length: endpoints }, () => ({ queue: rng.below(20), kv: rng.next() })),
-    plugins: [
-      "single-profile-handler",
-      { plugin: "approx-prefix-cache-producer", parameters: prefix },
-      "prefix-cache-scorer",
-      "queue-scorer",
-      "kv-cache-scorer",
-      "max-score-picker",
-    ],
-    profiles: {
-      default: [
-        ["prefix-cache-scorer", 2],
-        ["queue-scorer", 1],
-        ["kv-cache-scorer", 1],
-        "max-score-picker",
-      ],
-    },
+    ...CACHE_AWARE,
   });
   const full = 0.99 * BLOCKS_PER_ENDPOINT * endpoints;
   while ((tested.core.graph.indexes()[0]?.blockCount ?? full) < full) {

@@ -7,8 +7,9 @@ import type { PoolSharing } from "../../src/director/pool-sharing.ts";
 import { SharedLock } from "../../src/endpoints/shared-lock.ts";
 import { BytesPrompt } from "../../src/request/prompt.ts";
 import { blockHasher } from "../fixtures/block-hasher.ts";
-import { completed, decided, type PoolTraits, poolWith } from "../fixtures/pool-core.ts";
+import { completed, decided, poolWith } from "../fixtures/pool-core.ts";
 import { requestWith } from "../fixtures/request-with.ts";
+import { BLOCK_BYTES, CACHE_AWARE, PROMPT_BLOCKS } from "./cache-aware-pool.ts";
 
 /** What a measuring thread gets. */
 export interface ThreadBench {
@@ -31,41 +32,11 @@ export interface ThreadFigures {
   readonly waitsUs: Float64Array;
 }
 
-const PROMPT_BLOCKS = 256;
-const BLOCK_BYTES = 64;
-
-/** A prefix cache as a pool of H100s has it. */
-export const PREFIX_PLUGINS: Pick<PoolTraits, "plugins" | "profiles"> = {
-  plugins: [
-    "single-profile-handler",
-    {
-      plugin: "approx-prefix-cache-producer",
-      parameters: {
-        blockBytes: BLOCK_BYTES,
-        maxPrefixBlocksToMatch: PROMPT_BLOCKS,
-        lruCapacityPerServer: 39_744,
-      },
-    },
-    "prefix-cache-scorer",
-    "queue-scorer",
-    "kv-cache-scorer",
-    "max-score-picker",
-  ],
-  profiles: {
-    default: [
-      ["prefix-cache-scorer", 2],
-      ["queue-scorer", 1],
-      ["kv-cache-scorer", 1],
-      "max-score-picker",
-    ],
-  },
-};
-
 if (!isMainThread) parentPort?.postMessage(run(workerData as ThreadBench));
 
 function run({ sharing, runMs, pauseUs, threads, ready }: ThreadBench): ThreadFigures {
   const { core } = poolWith({
-    ...PREFIX_PLUGINS,
+    ...CACHE_AWARE,
     endpoints: [],
     meter: noMeter,
     log: noLog,

@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { type PoolNews, sharedPool } from "../../src/director/pool-sharing.ts";
 import { poolWith } from "../fixtures/pool-core.ts";
+import { CACHE_AWARE } from "./cache-aware-pool.ts";
 import { type BenchRun, type Measure, runProgram } from "./measure.ts";
-import { PREFIX_PLUGINS, type ThreadBench, type ThreadFigures } from "./threads-thread.ts";
+import type { ThreadBench, ThreadFigures } from "./threads-thread.ts";
 
 /** Work beside a decision: none, and about what an HTTP exchange costs. */
 const PAUSES_US = [0, 100];
@@ -90,7 +91,7 @@ async function measure(
   const shared = sharedPool({ deciders: threads, inFlightMax: 10_000 });
   const tell = (_news: PoolNews): void => undefined;
   const { core } = poolWith({
-    ...PREFIX_PLUGINS,
+    ...CACHE_AWARE,
     endpoints: Array.from({ length: endpoints }, (_, at) => ({ queue: at % 20, kv: (at % 7) / 7 })),
     sharing: { ...shared, thread: 0, news: [], tell },
   });
