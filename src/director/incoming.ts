@@ -16,6 +16,8 @@ export interface Incoming {
 /** Headers that name an InferenceObjective, today's spelling first (llm-d). */
 const OBJECTIVE_HEADERS = ["x-llm-d-inference-objective", "x-gateway-inference-objective"] as const;
 
+const NO_EDITS: readonly SpanEdit[] = [];
+
 /** Replaces the model where a rule says so, and reads the priority that the request asks for. */
 export function applyRules(asked: InferenceRequest, blueprint: PoolBlueprint, rng: Rng): Incoming {
   const { rewrites = [], objectives = [] } = blueprint;
@@ -23,21 +25,31 @@ export function applyRules(asked: InferenceRequest, blueprint: PoolBlueprint, rn
   const isRenamed = model !== undefined && model !== asked.model;
   const { request, edits } = isRenamed
     ? asked.renamed(modelName(model))
-    : { request: asked, edits: [] };
-  const header = OBJECTIVE_HEADERS.find((name) => asked.header(name) !== undefined);
-  const objective = header === undefined ? undefined : asked.header(header);
+    : { request: asked, edits: NO_EDITS };
   return {
     request,
     edits,
     facts: {
       id: request.id,
       model: request.model,
-      ...(isRenamed ? { askedModel: asked.model } : {}),
-      priority: objectives.find(({ name }) => name === objective)?.priority ?? 0,
+      askedModel: isRenamed ? asked.model : undefined,
+      priority: objectives.length === 0 ? 0 : priorityOf(asked, objectives),
       kind: request.kind,
       isStreaming: request.isStreaming,
       promptBytes: request.prompt.sizeBytes,
       bodyBytes: request.bodyBytes,
     },
   };
+}
+
+function priorityOf(
+  asked: InferenceRequest,
+  objectives: readonly { readonly name: string; readonly priority: number }[],
+): number {
+  for (const header of OBJECTIVE_HEADERS) {
+    const objective = asked.header(header);
+    if (objective === undefined) continue;
+    return objectives.find(({ name }) => name === objective)?.priority ?? 0;
+  }
+  return 0;
 }

@@ -37,14 +37,14 @@ export class PluginHooks {
   /** Calls every plugin that has the hook; one that throws is counted and the others still run. */
   run(hook: Exclude<Hook, "admit">, call: (instance: PluginInstance) => void): void {
     for (const plugin of this.#byHook.get(hook) ?? []) {
-      this.#instrument.call(plugin, hook, () => call(plugin.instance));
+      this.#instrument.call(plugin, hook, call);
     }
   }
 
   /** The first refusal. A plugin that throws here refuses: one that cannot decide must not let all in. */
   admit(cycle: RequestCycle): Rejection | undefined {
     for (const plugin of this.#byHook.get("admit") ?? []) {
-      const answer = this.#instrument.call(plugin, "admit", () => plugin.instance.admit?.(cycle));
+      const answer = this.#instrument.call(plugin, "admit", (instance) => instance.admit?.(cycle));
       if (!answer.ok) return { reason: "plugin-failed", message: `plugin ${plugin.name} failed` };
       if (answer.value !== undefined) return answer.value;
     }

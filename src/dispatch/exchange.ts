@@ -51,6 +51,7 @@ export interface ExchangeLimits {
   readonly gapTimeoutMs: number;
 }
 
+const NO_REASONS: readonly RetryReason[] = [];
 // nginx's status for a client that closed its request; it stands in records only.
 const CLIENT_LEFT_STATUS = 499;
 
@@ -70,7 +71,7 @@ export class Exchange implements LegsSink {
   #call: UpstreamCall | undefined;
   #reader: UsageReader | undefined;
   #status = 0;
-  readonly #retryReasons: RetryReason[] = [];
+  #retryReasons: readonly RetryReason[] = NO_REASONS;
   #responseBytes = 0;
   /** Events of the current read. */
   #eventCount = 0;
@@ -210,7 +211,7 @@ export class Exchange implements LegsSink {
       reason,
     });
     this.#call?.abort();
-    this.#retryReasons.push(reason);
+    this.#retryReasons = [...this.#retryReasons, reason];
     this.#target = next;
     this.#send();
     return true;

@@ -17,6 +17,8 @@ export type ExtensionPoint = Exclude<keyof PluginInstance, "dumpState" | "saveSt
 export type Guarded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false };
 
 const FAILED = { ok: false } as const;
+/** Most calls give nothing, and need no object to say so. */
+const DONE: Guarded<undefined> = { ok: true, value: undefined };
 
 /**
  * One call in 61 is timed: reading a clock costs as much as a short scorer. A prime, because a count
@@ -43,16 +45,20 @@ export class Instrument {
   }
 
   /** Calls plugin code; a throw is counted, logged and reported as not ok. */
-  call<T>(plugin: BoundPlugin, point: ExtensionPoint, run: () => T): Guarded<T> {
+  call<T>(
+    plugin: BoundPlugin,
+    point: ExtensionPoint,
+    run: (instance: PluginInstance) => T,
+  ): Guarded<T> {
     const isTimed = this.#stopwatch !== undefined && this.#callCount++ % TIMED_ONE_IN === 0;
     const startMs = isTimed ? this.#stopwatch.nowMs() : 0;
     try {
-      const value = run();
+      const value = run(plugin.instance);
       if (isTimed) {
         const labels = labelsOf(plugin, point);
         this.#meter.observe("plugin-ms", labels, this.#stopwatch.nowMs() - startMs);
       }
-      return { ok: true, value };
+      return value === undefined ? (DONE as Guarded<T>) : { ok: true, value };
     } catch (error) {
       this.#failed(plugin, point, error);
       return FAILED;

@@ -85,7 +85,7 @@ export class DecisionRecord {
     this.endpoint = undefined;
     this.prefillEndpoint = undefined;
     this.rejection = undefined;
-    this.retries = [];
+    if (this.retries.length > 0) this.retries = [];
     this.how = undefined;
     this.outcome = undefined;
     this.#profileCount = 0;

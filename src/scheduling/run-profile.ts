@@ -88,9 +88,8 @@ export class ProfileRunner {
   }
 
   #filter(run: ProfileRun, filterIndex: number, filter: BoundPlugin, cycle: Cycle): boolean {
-    const { instance } = filter;
     const candidates = this.#candidates;
-    const outcome = this.#instrument.call(filter, "filter", () =>
+    const outcome = this.#instrument.call(filter, "filter", (instance) =>
       instance.filter?.(cycle, candidates, (index, reason) => {
         invariant(index >= 0 && index < candidates.count, `${filter.name} rejects nobody`);
         const original = candidates.originals[index] as number;
@@ -111,8 +110,7 @@ export class ProfileRunner {
       const column = run.scores[index] as Float64Array;
       // Where nobody was dropped the scorer writes what is recorded, which saves a copy.
       const scores = (candidates.isWhole ? column : this.#scores).fill(0, 0, count);
-      const { instance } = plugin;
-      const outcome = this.#instrument.call(plugin, "score", () =>
+      const outcome = this.#instrument.call(plugin, "score", (instance) =>
         instance.score?.(cycle, candidates, scores),
       );
       // What a scorer wrote before it threw is half an opinion: it counts as none.
@@ -125,10 +123,9 @@ export class ProfileRunner {
   #pick(run: ProfileRun, cycle: Cycle): ProfileOutcome {
     const candidates = this.#candidates;
     const { picker } = run.profile;
-    const { instance } = picker;
     // An index that the picker leaves unwritten is invalid, not what the last picker wrote.
     const order = this.#order.fill(-1, 0, candidates.count);
-    const outcome = this.#instrument.call(picker, "pick", () =>
+    const outcome = this.#instrument.call(picker, "pick", (instance) =>
       instance.pick?.(cycle, candidates, this.#totals, order),
     );
     if (!outcome.ok) return { kind: "failed", plugin: picker.name };

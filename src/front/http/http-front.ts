@@ -211,35 +211,41 @@ class Front implements HttpFront {
     const connection = this.#connections.of(request.socket);
     this.#openCount++;
     if (++connection.openCount > PIPELINED_MAX) request.socket.destroy();
-    const over = (): void => {
-      connection.openCount--;
-      if (--this.#openCount === 0) this.#onIdle?.();
-    };
-    const start = (): void => {
-      // Work may end before the answer has left, and the connection before the work.
-      let partCount = 2;
-      const partOver = (): void => {
-        if (--partCount === 0) over();
-      };
-      response.once("close", partOver);
-      void this.#run(exchange, connection, expectation === "unknown").then(partOver);
-    };
-    const begin = (): void => {
-      request.off("close", leave);
-      start();
-    };
-    const leave = (): void => {
-      response.off("socket", begin);
-      exchange.left();
-      over();
-    };
+    const isUnmet = expectation === "unknown";
     // node:http hands a pipelined request over before the one ahead of it is answered; until then its
     // response has no socket to write to.
-    if (response.socket !== null) start();
-    else {
-      response.once("socket", begin);
-      request.once("close", leave);
-    }
+    if (response.socket !== null) this.#start(exchange, connection, isUnmet);
+    else this.#startInTurn(exchange, connection, isUnmet);
+  }
+
+  #startInTurn(exchange: ClientExchange, connection: Connection, isUnmet: boolean): void {
+    const { request, response } = exchange;
+    const start = (): void => {
+      request.off("close", leave);
+      this.#start(exchange, connection, isUnmet);
+    };
+    const leave = (): void => {
+      response.off("socket", start);
+      exchange.left();
+      this.#over(connection);
+    };
+    response.once("socket", start);
+    request.once("close", leave);
+  }
+
+  #start(exchange: ClientExchange, connection: Connection, isUnmet: boolean): void {
+    // Work may end before the answer has left, and the connection before the work.
+    let partCount = 2;
+    const partOver = (): void => {
+      if (--partCount === 0) this.#over(connection);
+    };
+    exchange.response.once("close", partOver);
+    void this.#run(exchange, connection, isUnmet).then(partOver);
+  }
+
+  #over(connection: Connection): void {
+    connection.openCount--;
+    if (--this.#openCount === 0) this.#onIdle?.();
   }
 
   async #run(exchange: ClientExchange, connection: Connection, isUnmet: boolean): Promise<void> {
