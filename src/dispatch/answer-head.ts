@@ -52,9 +52,9 @@ export function parseHead(text: string, isToHead: boolean): AnswerHead {
   const { headers } = fields;
   const hasNoBody = isToHead || status < 200 || status === 204 || status === 304;
   const framing = hasNoBody ? NO_BODY : framingOf(headers, isOld);
-  const connection = textOf(headers.connection).toLowerCase();
-  const isKept = !isOld && framing.kind !== "close" && !/\bclose\b/.test(connection);
-  return { ...fields, status, framing, isKept };
+  const isKept =
+    !isOld && framing.kind !== "close" && !/\bclose\b/i.test(textOf(headers.connection));
+  return { headers, rawHeaders: fields.rawHeaders, status, framing, isKept };
 }
 
 /** Reads field lines from a place on. */

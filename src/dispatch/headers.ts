@@ -85,24 +85,28 @@ export function declaredBytes(headers: readonly string[]): number {
 
 /** Whether an answer is a stream of server-sent events that nobody compressed. */
 export function isEventStream(headers: IncomingHttpHeaders): boolean {
-  return mediaTypeOf(headers) === "text/event-stream" && isIdentity(headers);
+  return isOfType(headers, "text/event-stream") && isIdentity(headers);
 }
 
 /** Whether an answer is JSON that nobody compressed. */
 export function isJson(headers: IncomingHttpHeaders): boolean {
-  return mediaTypeOf(headers) === "application/json" && isIdentity(headers);
+  return isOfType(headers, "application/json") && isIdentity(headers);
 }
 
 function appendChanges(headers: string[], changes: HeaderChanges): void {
   for (const [name, value] of changes) if (value !== undefined) headers.push(name, value);
 }
 
-function mediaTypeOf(headers: IncomingHttpHeaders): string | undefined {
-  return headerText(headers, "content-type")?.split(";", 1)[0]?.trim().toLowerCase();
+function isOfType(headers: IncomingHttpHeaders, type: string): boolean {
+  const value = headerText(headers, "content-type");
+  if (value === undefined || value === type) return value === type;
+  const end = value.indexOf(";");
+  return (end === -1 ? value : value.slice(0, end)).trim().toLowerCase() === type;
 }
 
 function isIdentity(headers: IncomingHttpHeaders): boolean {
-  return (headerText(headers, "content-encoding") ?? "identity").toLowerCase() === "identity";
+  const coding = headerText(headers, "content-encoding");
+  return coding === undefined || coding.toLowerCase() === "identity";
 }
 
 function tokensOf(connection: string | string[] | undefined): ReadonlySet<string> {
