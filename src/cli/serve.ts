@@ -3,7 +3,6 @@ import { Command } from "commander";
 import type { EndpointFeed } from "../app/endpoint-feed.ts";
 import { clusterParts, poolSource } from "../app/epp-source.ts";
 import { type EndpointsFile, FileFeed, openEndpointsFile } from "../app/file-feed.ts";
-import { countBuffersAsHeap } from "../app/heap-growth.ts";
 import { createStderrLog } from "../app/program-log.ts";
 import { startServe } from "../app/serve.ts";
 import { formatTable } from "../app/table.ts";
@@ -78,7 +77,6 @@ async function serve(flags: ServeFlags): Promise<void> {
   const { service, config } = input;
   const { feed, endpoints } = await openFeed(flags);
   const stopped = untilStopped();
-  countBuffersAsHeap();
   const gaveUp = Promise.withResolvers<number>();
   const router = await startServe({
     ...flags,

@@ -9,7 +9,6 @@ import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { FileFeed, openEndpointsFile } from "../../src/app/file-feed.ts";
-import { countBuffersAsHeap } from "../../src/app/heap-growth.ts";
 import { endpointsText } from "../fixtures/running-epp.ts";
 import { startServeWith } from "../fixtures/serve-with-feed.ts";
 import { atMost, type BenchRun, type Measure, runProgram } from "./measure.ts";
@@ -42,8 +41,6 @@ async function idlePercent(endpoints: number, seconds: number): Promise<number> 
   writeFileSync(file, text);
   const feed = new FileFeed(openEndpointsFile({ text, file }), { isResolving: false });
   const picker = { file: join(folder, "picker.yaml"), modelName: undefined };
-  // As `switchyard serve` does.
-  countBuffersAsHeap();
   const router = await startServeWith(feed, picker);
   await delay(3000);
   const before = process.cpuUsage();
