@@ -75,3 +75,10 @@ test("endpoint-store: readiness changes once, and never for a free slot", () => 
 test("endpoint-store: a slot that never was is a programmer's error", () => {
   assert.throws(() => storeWith([{}]).id(1), { message: "no slot 1" });
 });
+
+test("numeric-attribute: each column has the place that its attribute names", () => {
+  assert.deepEqual(
+    NUMERIC_ATTRIBUTES.map(({ place }) => place),
+    NUMERIC_ATTRIBUTES.map((_, at) => at),
+  );
+});

@@ -1,4 +1,3 @@
-import { invariant } from "../core/invariant.ts";
 import { ChargeTable } from "./charge-table.ts";
 import { NUMERIC_ATTRIBUTES, type NumericAttribute } from "./numeric-attribute.ts";
 import { WordSpace } from "./word-space.ts";
@@ -66,14 +65,12 @@ export class PoolMemory {
   }
 
   column(attribute: NumericAttribute): Float64Array {
-    const column = this.#parts.columns.get(attribute);
-    invariant(column !== undefined, `no column ${attribute.name}`);
-    return column;
+    return this.#parts.columns[attribute.place] as Float64Array;
   }
 
   /** Makes the slot's figures unknown. */
   forget(slot: number): void {
-    for (const column of this.#parts.columns.values()) column[slot] = Number.NaN;
+    for (const column of this.#parts.columns) column[slot] = Number.NaN;
   }
 
   /** Whether there is, or now is, room for so many slots. */
@@ -93,8 +90,8 @@ export class PoolMemory {
     const before = this.#parts;
     this.#buffer = new ArrayBuffer(sizeOf(shape));
     this.#parts = takeParts(new WordSpace(this.#buffer), shape);
-    for (const [attribute, column] of this.#parts.columns) {
-      column.set(before.columns.get(attribute) ?? []);
+    for (const [place, column] of this.#parts.columns.entries()) {
+      column.set(before.columns[place] ?? []);
     }
     forgetFrom(this.#parts, this.#shape.slots);
     this.#parts.generations.set(before.generations);
@@ -108,7 +105,8 @@ export class PoolMemory {
 }
 
 interface PoolParts {
-  readonly columns: ReadonlyMap<NumericAttribute, Float64Array>;
+  /** By the attributes' places: a decision asks for twenty. */
+  readonly columns: readonly Float64Array[];
   readonly generations: Int32Array;
   readonly ready: Int32Array;
   readonly charges: ChargeTable;
@@ -118,7 +116,7 @@ interface PoolParts {
 
 function takeParts(space: WordSpace, { slots, charges, threads }: PoolShape): PoolParts {
   return {
-    columns: new Map(NUMERIC_ATTRIBUTES.map((attribute) => [attribute, space.takeNumbers(slots)])),
+    columns: NUMERIC_ATTRIBUTES.map(() => space.takeNumbers(slots)),
     generations: space.take(slots),
     ready: space.take(slots),
     charges: new ChargeTable(space, charges, slots),
@@ -128,7 +126,7 @@ function takeParts(space: WordSpace, { slots, charges, threads }: PoolShape): Po
 }
 
 function forgetFrom({ columns }: PoolParts, slot: number): void {
-  for (const column of columns.values()) column.fill(Number.NaN, slot);
+  for (const column of columns) column.fill(Number.NaN, slot);
 }
 
 function sizeOf(shape: PoolShape): number {
