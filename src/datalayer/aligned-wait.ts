@@ -6,20 +6,24 @@ const wakersByMoment = new Map<number, (() => void)[]>();
 let timer: NodeJS.Timeout | undefined;
 let timerMoment = Number.POSITIVE_INFINITY;
 
+/** Shorter waits are kept exactly: half a step of the grid is a tenth of this one. */
+export const ALIGNED_FROM_MS: number = 5 * GRID_MS;
+
 /**
  * Calls back after about `ms`, at a moment that all waits have in common: a router at rest that woke up
- * for each of its endpoints alone took twice the CPU time. Waits shorter than the grid are kept exactly.
+ * for each of its endpoints alone took twice the CPU time.
  */
 export function waitAligned(ms: number, wake: () => void): void {
-  if (ms < GRID_MS) {
-    setTimeout(wake, ms);
-    return;
-  }
-  const moment = Math.round((performance.now() + ms) / GRID_MS);
+  const moment = Math.max(Math.round((performance.now() + ms) / GRID_MS), nextMoment());
   const wakers = wakersByMoment.get(moment);
   if (wakers === undefined) wakersByMoment.set(moment, [wake]);
   else wakers.push(wake);
   if (moment < timerMoment) arm(moment);
+}
+
+/** One that is still to come. */
+function nextMoment(): number {
+  return Math.floor(performance.now() / GRID_MS) + 1;
 }
 
 function arm(moment: number): void {

@@ -1,6 +1,6 @@
 import type { EndpointId } from "../core/brand.ts";
 import type { EndpointTable } from "../endpoints/endpoint-table.ts";
-import { waitAligned } from "./aligned-wait.ts";
+import { ALIGNED_FROM_MS, waitAligned } from "./aligned-wait.ts";
 
 /** An endpoint for as long as it keeps its slot and address. */
 export interface FollowedEndpoint {
@@ -99,6 +99,7 @@ function begin(slot: number, options: FollowOptions): Follower {
       new Promise((resolve) => {
         wake = resolve;
         if (stop.signal.aborted) resolve();
+        else if (ms < ALIGNED_FROM_MS) setTimeout(resolve, ms);
         else waitAligned(ms, resolve);
       }),
   });
