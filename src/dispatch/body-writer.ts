@@ -60,6 +60,10 @@ export class BodyWriter implements Corked {
     else if (!this.#socket.destroyed) writeAtOnce(this.#socket, held.head, held.body);
   }
 
+  drop(error: Error): void {
+    this.#socket.destroy(error);
+  }
+
   /** Takes no more of a body that comes. */
   stop(): void {
     this.#stop();

@@ -135,6 +135,10 @@ export class ClientSide implements Corked {
     this.#connection.uncork();
   }
 
+  drop(error: Error): void {
+    this.#connection.destroy(error);
+  }
+
   /** Answers with an error of our own; the head must not have been sent. */
   answer(error: ErrorAnswer, headers: readonly string[], stallMs: number): void {
     const body = errorBody(error);

@@ -2,6 +2,8 @@
 export interface Corked {
   /** Lets them go. */
   uncork(): void;
+  /** Closes its connection: letting go threw. */
+  drop(error: Error): void;
 }
 
 // One for the thread, as the turn is.
@@ -17,5 +19,12 @@ export function uncorkAfterTurn(holder: Corked): void {
 }
 
 function uncorkAll(): void {
-  for (const holder of corked.splice(0)) holder.uncork();
+  for (const holder of corked.splice(0)) {
+    try {
+      holder.uncork();
+    } catch (error) {
+      // A fault of one must not keep the others' bytes, nor end the process.
+      holder.drop(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
 }
