@@ -17,7 +17,7 @@ import { type AdminApi, type EngineControl, startAdminApi } from "./admin-api.ts
 import { adminSource } from "./admin-source.ts";
 import { EventStream } from "./event-stream.ts";
 import { publishing } from "./exchange-events.ts";
-import { countBuffersAsHeap } from "./heap-growth.ts";
+import { collectSeldom } from "./heap-growth.ts";
 import { makePoolCore } from "./make-pool-core.ts";
 import { blockKeysOf } from "./pool-tokens.ts";
 import { openRecording, type Recording } from "./recording.ts";
@@ -93,7 +93,7 @@ export async function startRouter(
   settings: RouterSettings,
   openFront?: OpenFront,
 ): Promise<Router> {
-  countBuffersAsHeap();
+  collectSeldom();
   const { clock, timeScale, log, options } = settings;
   const events = new EventStream();
   let front: RouterFront | undefined;
