@@ -23,8 +23,8 @@ export class BodyWriter implements Corked {
   readonly #socket: Socket;
   readonly #outgoing: Outgoing;
   #stop: () => void = () => undefined;
-  /** Head and body that leave together at the end of the turn. */
-  #held: { readonly head: string; readonly body: Uint8Array } | undefined;
+  /** A body that leaves together with the head at the end of the turn. */
+  #held: Uint8Array | undefined;
   #isEnded = true;
 
   constructor(socket: Socket, outgoing: Outgoing) {
@@ -43,7 +43,7 @@ export class BodyWriter implements Corked {
     const socket = this.#socket;
     const only = isHeld(body) && body.length === 1 ? body[0] : undefined;
     if (only !== undefined && head.length + only.length <= ONE_WRITE_BYTES) {
-      this.#held = { head, body: only };
+      this.#held = only;
     } else {
       socket.cork();
       socket.write(head, "latin1");
@@ -57,7 +57,7 @@ export class BodyWriter implements Corked {
     const held = this.#held;
     this.#held = undefined;
     if (held === undefined) this.#socket.uncork();
-    else if (!this.#socket.destroyed) writeAtOnce(this.#socket, held.head, held.body);
+    else if (!this.#socket.destroyed) writeAtOnce(this.#socket, this.#outgoing.head, held);
   }
 
   drop(error: Error): void {
@@ -85,12 +85,14 @@ export class BodyWriter implements Corked {
     const onBreak = (): void => {
       if (!this.#isEnded) failed(new Error("the request's body broke off"));
     };
-    this.#stop = () => {
+    const stop = (): void => {
       socket.off("drain", onDrain);
       body.off("data", onData).off("end", onEnd).off("error", onBreak).off("close", onBreak);
       // Nobody reads the rest.
       if (!this.#isEnded) body.destroy();
     };
+    // By its name: a function written here would be old garbage from the start (docs/decisions/013).
+    this.#stop = stop;
     socket.on("drain", onDrain);
     body.on("data", onData).on("end", onEnd).on("error", onBreak).on("close", onBreak);
   }

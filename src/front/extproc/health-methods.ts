@@ -18,7 +18,7 @@ export interface HealthSource {
 /** Services that depend on readiness; `liveness` does not (llm-d). */
 const READY_SERVICES: ReadonlySet<string> = new Set(["", "readiness", PROCESSOR_SERVICE]);
 
-/** `grpc.health.v1.Health`: Check; Watch is not implemented, as with llm-d. */
+/** `grpc.health.v1.Health`: Check alone, as llm-d serves it. */
 export function healthMethods(source: HealthSource): ReadonlyMap<string, GrpcMethod> {
   const check = (message: Uint8Array): Uint8Array => {
     const service = serviceOf(message);

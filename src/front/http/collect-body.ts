@@ -147,7 +147,10 @@ class BodyReader implements RefusableBody {
 
   #closeTail(): void {
     if (this.#tail === undefined) return;
-    this.#pieces.push(this.#tail.subarray(0, this.#tailBytes));
+    const filled = this.#tail.subarray(0, this.#tailBytes);
+    // A large piece may have cut the gathering short: what is mostly empty is not kept.
+    const isSpare = 2 * filled.length < this.#tail.length;
+    this.#pieces.push(isSpare ? Buffer.concat([filled]) : filled);
     this.#tail = undefined;
     this.#tailBytes = 0;
   }

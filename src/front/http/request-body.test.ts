@@ -29,24 +29,34 @@ test("request-body: a body in many reads is kept in its pieces, small ones gathe
   assert.equal(received.sizeBytes, bytes.length);
 });
 
-test("request-body: a body that trickles in takes no more than twice its size", async () => {
-  await using under = await frontUnderTest();
-  const body = JSON.stringify({ model: "model-a", prompt: "x".repeat(200_000) });
-  const client = new RawClient(under.front.port);
-  client.send(`${POST}transfer-encoding: chunked\r\n\r\n`);
-  const chunks = body.match(/.{1,40}/gs) ?? [];
-  client.send(chunks.map((text) => `${text.length.toString(16)}\r\n${text}\r\n`).join(""));
-  client.send("0\r\n\r\n");
-  await client.until((text) => text.includes(`"bytes":${body.length}`));
-  client.socket.destroy();
-  const received = under.jobs[0]?.body;
-  assert.ok(received !== undefined);
-  assert.equal(Buffer.from(received.whole).toString(), body);
-  const memory = new Set(received.pieces.map(({ buffer }) => buffer));
-  const heldBytes = [...memory].reduce((sum, { byteLength }) => sum + byteLength, 0);
-  assert.ok(heldBytes <= 2 * body.length + 1024, `${heldBytes} bytes are held`);
-  assert.ok(received.pieces.length < 20, `${received.pieces.length} pieces`);
-});
+const cuts: readonly [string, readonly number[]][] = [
+  ["trickles in", [40]],
+  ["comes in large and tiny pieces by turns", [20_000, 1]],
+];
+for (const [name, sizes] of cuts) {
+  test(`request-body: a body that ${name} takes no more than twice its size`, async () => {
+    await using under = await frontUnderTest();
+    const body = JSON.stringify({ model: "model-a", prompt: "x".repeat(200_000) });
+    const client = new RawClient(under.front.port);
+    client.send(`${POST}transfer-encoding: chunked\r\n\r\n`);
+    let chunks = "";
+    for (let at = 0, i = 0; at < body.length; i++) {
+      const chunk = body.slice(at, at + (sizes[i % sizes.length] ?? 1));
+      chunks += `${chunk.length.toString(16)}\r\n${chunk}\r\n`;
+      at += chunk.length;
+    }
+    client.send(`${chunks}0\r\n\r\n`);
+    await client.until((text) => text.includes(`"bytes":${body.length}`));
+    client.socket.destroy();
+    const received = under.jobs[0]?.body;
+    assert.ok(received !== undefined);
+    assert.equal(Buffer.from(received.whole).toString(), body);
+    const memory = new Set(received.pieces.map(({ buffer }) => buffer));
+    const heldBytes = [...memory].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    assert.ok(heldBytes <= 2 * body.length + 1024, `${heldBytes} bytes are held`);
+    assert.ok(received.pieces.length < 50, `${received.pieces.length} pieces`);
+  });
+}
 
 test("request-body: a chunked body over the limit is 413 although no length was declared", async () => {
   await using under = await frontUnderTest({ limits: { bodyBytesMax: 10 } });
