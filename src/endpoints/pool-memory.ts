@@ -1,3 +1,4 @@
+import { invariant } from "../core/invariant.ts";
 import { ChargeTable } from "./charge-table.ts";
 import { NUMERIC_ATTRIBUTES, type NumericAttribute } from "./numeric-attribute.ts";
 import { WordSpace } from "./word-space.ts";
@@ -65,7 +66,9 @@ export class PoolMemory {
   }
 
   column(attribute: NumericAttribute): Float64Array {
-    return this.#parts.columns[attribute.place] as Float64Array;
+    const column = this.#parts.columns[attribute.place];
+    invariant(column !== undefined, "every attribute has its column");
+    return column;
   }
 
   /** Makes the slot's figures unknown. */

@@ -21,18 +21,11 @@ const COUNTER_METRICS: Readonly<Record<Exclude<CounterName, "decisions">, Metric
   "kv-errors": "kvErrors",
 };
 
-interface DecisionCounters {
-  readonly status: string;
-  readonly model: string;
-  readonly stages: string | undefined;
-  readonly series: readonly NumberSeries[];
-}
-
 /** Gives what the deterministic zone counts its exported names; times become seconds. */
 export class CoreMeter implements Meter {
   readonly #instruments: Instruments;
-  /** By endpoint, as many as there are series of attempts; no key is put together for a decision. */
-  readonly #decisionCounters = new Map<string, DecisionCounters[]>();
+  /** As many as there are series of attempts, found by one key instead of three for each decision. */
+  readonly #decisionCounters = new Map<string, NumberSeries[]>();
 
   constructor(instruments: Instruments) {
     this.#instruments = instruments;
@@ -62,22 +55,18 @@ export class CoreMeter implements Meter {
 
   #decided(labels: MetricLabels, by: number): void {
     const { endpoint = "", stages, model = "", status = "" } = labels;
-    const known = this.#decisionCounters.get(endpoint) ?? [];
-    let counters = known.find(
-      (of) => of.model === model && of.stages === stages && of.status === status,
-    );
+    const id = `${status}\n${model}\n${endpoint}\n${stages}`;
+    let counters = this.#decisionCounters.get(id);
     if (counters === undefined) {
       const attempt = { status, target_model_name: model, endpoint_name: endpoint };
-      const series = [this.#instruments.number("schedulerAttempts", attempt)];
+      counters = [this.#instruments.number("schedulerAttempts", attempt)];
       if (stages !== undefined) {
         const decided = { model_name: model, decision_type: stages };
-        series.push(this.#instruments.number("disaggDecisions", decided));
-        series.push(this.#instruments.number("pdDecisions", decided));
+        counters.push(this.#instruments.number("disaggDecisions", decided));
+        counters.push(this.#instruments.number("pdDecisions", decided));
       }
-      counters = { status, model, stages, series };
-      known.push(counters);
-      this.#decisionCounters.set(endpoint, known);
+      this.#decisionCounters.set(id, counters);
     }
-    for (const counter of counters.series) counter.value += by;
+    for (const counter of counters) counter.value += by;
   }
 }
